@@ -1,0 +1,88 @@
+/**
+ * Every `runtime:*` event: payload, direction, right and delivery, in one table. Payloads stand in contract/.
+ * Roles: `host` executes, `ui` asks and watches. No payload that fails its schema reaches a listener.
+ */
+import { command, defineContract, event, type CommandsOf, type EventsOf } from "@atomiton/events";
+import type { z } from "zod";
+
+import * as commands from "./contract/commands.ts";
+import * as events from "./contract/events.ts";
+
+const asked = { from: ["ui"], to: ["host"] } as const;
+const told = { from: ["host"], to: ["ui"] } as const;
+const control = { ...asked, needs: "control:execution", idempotent: true } as const;
+
+/** `runtime@1`. Give it to both buses: `new EventBus({ contract: runtimeContract, role: "host" })`. */
+export const runtimeContract = defineContract("runtime@1", {
+  "runtime:execute": command(commands.execute, commands.executeReply, {
+    ...asked,
+    needs: "execute:blueprint",
+    idempotent: true,
+    timeoutMs: 30_000,
+  }),
+  "runtime:pause": command(commands.pause, commands.pauseReply, control),
+  "runtime:resume": command(commands.resume, commands.stateReply, control),
+  "runtime:cancel": command(commands.cancel, commands.stateReply, control),
+  "runtime:input": command(commands.input, commands.inputReply, control),
+  "runtime:config": command(commands.config, commands.configReply, control),
+
+  "runtime:started": event(events.started, told),
+  "runtime:progress": event(events.progress, {
+    ...told,
+    delivery: "latest",
+    key: "executionId",
+    everyMs: 100,
+    endsWith: ["runtime:completed", "runtime:error"],
+  }),
+  "runtime:completed": event(events.completed, told),
+  "runtime:error": event(events.error, told),
+  "runtime:result": event(events.result, told),
+  "runtime:output": event(events.output, told),
+  "runtime:state": event(events.state, told),
+  "runtime:log": event(events.log, {
+    ...told,
+    lane: "bulk",
+    queue: { max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" },
+  }),
+
+  "runtime:breakpoint": [
+    command(commands.setBreakpoints, commands.setBreakpointsReply, {
+      ...asked,
+      needs: "debug:execution",
+      idempotent: true,
+    }),
+    event(events.breakpointEvent, told),
+  ],
+  "runtime:inspect": [
+    command(commands.inspect, commands.inspectReply, { ...asked, needs: "read:execution", idempotent: true }),
+    event(events.inspectEvent, told),
+  ],
+});
+
+/** Name to payload: `new EventBus<RuntimeEvents>()` is the typed form without run-time checks. */
+export type RuntimeEvents = EventsOf<typeof runtimeContract>;
+/** Name to `{ input, reply }`, of the commands alone. */
+export type RuntimeCommands = CommandsOf<typeof runtimeContract>;
+
+export type { RtError } from "./errors.ts";
+export type { Breakpoint, ExecState, Mock, NodeState, StopInfo, Val, WaitInfo } from "./contract/values.ts";
+export type { ExecuteReply, ExecuteRequest } from "./contract/commands.ts";
+export type RuntimeStarted = z.infer<typeof events.started>;
+export type RuntimeProgress = z.infer<typeof events.progress>;
+export type RuntimeCompleted = z.infer<typeof events.completed>;
+export type RuntimeErrorEvent = z.infer<typeof events.error>;
+export type RuntimeOutput = z.infer<typeof events.output>;
+export type RuntimeState = z.infer<typeof events.state>;
+export type RuntimeLog = z.infer<typeof events.log>;
+export {
+  libraryContract,
+  type BlueprintEntry,
+  type BlueprintInfo,
+  type ExecutionInfo,
+  type GraphNode,
+  type LibraryCommands,
+  type LibraryEvents,
+  type NodeTypeInfo,
+  type PortInfo,
+  type Wire,
+} from "./library-contract.ts";
