@@ -1,0 +1,60 @@
+/** The sending side of port-events.bench.ts, in a thread of its own. */
+import { parentPort, workerData } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { createBirpc } from "birpc";
+import * as Comlink from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { EventBus, portTransport } from "@atomiton/events";
+import { progress, progressContract } from "./progress-contract.ts";
+
+const { kind } = workerData as { kind: string };
+/** A real program emits in bursts: this many, then the loop turns. */
+const BURST = 1_000;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function sender(port: MessagePort): Promise<(units: number) => Promise<void>> {
+  const bursts = async (units: number, send: (at: number) => void): Promise<void> => {
+    for (let at = 0; at < units; at++) {
+      send(at);
+      if (at % BURST === BURST - 1) await turn();
+    }
+  };
+  if (kind === "raw") return (units) => bursts(units, (at) => port.postMessage(progress(at)));
+  if (kind === "array-100") {
+    let batch: unknown[] = [];
+    return (units) =>
+      bursts(units, (at) => {
+        batch.push(progress(at));
+        if (batch.length === 100 || at === units - 1) {
+          port.postMessage(batch);
+          batch = [];
+        }
+      });
+  }
+  if (kind === "birpc") {
+    const rpc = createBirpc<{ progress: (data: unknown) => void }>(
+      {},
+      { post: (data) => port.postMessage(data), on: (fn) => void port.on("message", fn), eventNames: ["progress"] },
+    );
+    return (units) => bursts(units, (at) => void rpc.progress.asEvent(progress(at)));
+  }
+  if (kind === "comlink") {
+    const remote = Comlink.wrap<{ progress: (data: unknown) => void }>(nodeEndpoint(port as never));
+    return (units) => bursts(units, (at) => void remote.progress(progress(at)));
+  }
+  const bus = new EventBus({ contract: progressContract, role: "host" });
+  const link = bus.connect(portTransport(port as never));
+  await link.ready;
+  return (units) => bursts(units, (at) => bus.emit("runtime:progress", progress(at)));
+}
+
+let send: ((units: number) => Promise<void>) | undefined;
+parentPort!.on("message", (message: { port?: MessagePort; run?: number }) => {
+  void (async () => {
+    if (message.port) {
+      send = await sender(message.port);
+      parentPort!.postMessage("ready");
+    }
+    if (message.run) await send!(message.run);
+  })();
+});
