@@ -1,6 +1,8 @@
 /** The words that `runtime:*` payloads are made of. */
 import { z } from "zod";
 
+import type { RtError } from "../errors.ts";
+
 /** Terminal: `completed`, `failed`, `cancelled`. */
 export const execState = z.enum([
   "queued",
@@ -49,7 +51,8 @@ export const val = z.discriminatedUnion("t", [
 ]);
 export type Val = z.infer<typeof val>;
 
-const rtErrorFields = {
+/** What went wrong in a node; `RtError` of errors.ts. */
+export const rtError: z.ZodType<RtError> = z.object({
   code: z.string(),
   class: z.enum(["user", "config", "network", "timeout", "http", "process", "resource", "cancelled", "internal"]),
   message: z.string(),
@@ -59,13 +62,7 @@ const rtErrorFields = {
   http: z.number().int().optional(),
   exit: z.object({ code: z.number().int().nullable(), signal: z.string().nullable() }).optional(),
   stack: z.string().optional(),
-};
-/** What went wrong in a node; `RtError` of errors.ts. */
-export const rtError = z.object({
-  ...rtErrorFields,
-  get cause() {
-    return rtError.optional();
-  },
+  cause: z.lazy(() => rtError.optional()),
 });
 
 export const breakpoint = z.object({
