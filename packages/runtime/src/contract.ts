@@ -71,9 +71,29 @@ export type RuntimeStarted = z.infer<typeof events.started>;
 export type RuntimeProgress = z.infer<typeof events.progress>;
 export type RuntimeCompleted = z.infer<typeof events.completed>;
 export type RuntimeErrorEvent = z.infer<typeof events.error>;
+export type RuntimeResult = z.infer<typeof events.result>;
 export type RuntimeOutput = z.infer<typeof events.output>;
 export type RuntimeState = z.infer<typeof events.state>;
 export type RuntimeLog = z.infer<typeof events.log>;
+export type RuntimeBreakpointEvent = z.infer<typeof events.breakpointEvent>;
+export type RuntimeInspectEvent = z.infer<typeof events.inspectEvent>;
+
+/** What a host tells its clients, name to payload: `RuntimeEvents` without the commands. */
+export interface HostEvents {
+  "runtime:started": RuntimeStarted;
+  "runtime:progress": RuntimeProgress;
+  "runtime:completed": RuntimeCompleted;
+  "runtime:error": RuntimeErrorEvent;
+  "runtime:result": RuntimeResult;
+  "runtime:output": RuntimeOutput;
+  "runtime:state": RuntimeState;
+  "runtime:log": RuntimeLog;
+  "runtime:breakpoint": RuntimeBreakpointEvent;
+  "runtime:inspect": RuntimeInspectEvent;
+}
+/** One of them, to switch on by `type`. */
+export type RuntimeMessage = { [K in keyof HostEvents]: { type: K; data: HostEvents[K] } }[keyof HostEvents];
+
 export {
   libraryContract,
   type BlueprintEntry,
