@@ -105,3 +105,9 @@ export type EventsOf<C extends Contract<any>> = { [K in keyof C["table"] & strin
 export type CommandsOf<C extends Contract<any>> = {
   [K in keyof C["table"] & string as CommandOf<C["table"][K]> extends never ? never : K]: CommandOf<C["table"][K]>;
 };
+
+/** What `T` carries: of an `EventsOf<…>` or of an interface written by hand. */
+export type Payload<Events, T extends keyof Events> = Events[T];
+
+/** What the handler of command `T` answers. */
+export type Reply<Commands, T extends keyof Commands> = Commands[T] extends { reply: infer R } ? R : never;

@@ -22,7 +22,8 @@ export type EventsErrorCode =
   | "QUEUE_FULL"
   | "LINK_LOST"
   | "CLOSED"
-  | "JOURNAL";
+  | "JOURNAL"
+  | "MISSING_DEPENDENCY";
 
 /**
  * The one error class of this package. Test it by `code`, never by `instanceof` across a boundary.
