@@ -1,0 +1,1 @@
+export { Runtime } from "@atomiton/runtime";
