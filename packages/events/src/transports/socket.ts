@@ -58,18 +58,18 @@ export function connectSocket(socket: SocketLike, events: ConnectionEvents, opti
   let failure = "";
   let timer: unknown;
 
-  const end = (cause: CloseCause): void => {
-    if (at === "closed") return;
+  const end = (): void => {
     at = "closed";
     clearTimeout(timer);
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.onerror = () => {};
-    events.onClose(cause);
   };
   const hangUp = (code: number, reason: string, cause: CloseCause): void => {
     if (at === "closed") return;
-    end(cause);
+    end();
     socket.close(code, closeReason(reason));
+    // Not inside the caller's own `close`.
+    queueMicrotask(() => events.onClose(cause));
   };
   const open = (): void => {
     if (at !== "dialing") return;
@@ -93,8 +93,11 @@ export function connectSocket(socket: SocketLike, events: ConnectionEvents, opti
       hangUp(CLOSE_NOT_BINARY, "binary frames only", { kind: "gone", reason: "The peer sent text", mayRetry: false });
   };
   socket.onerror = (event: { message?: string }) => (failure = event.message ?? "");
-  socket.onclose = (event: { code: number; reason: string }) =>
-    end(causeOf(event.code, event.reason, failure, at === "open"));
+  socket.onclose = (event: { code: number; reason: string }) => {
+    const cause = causeOf(event.code, event.reason, failure, at === "open");
+    end();
+    events.onClose(cause);
+  };
 
   if (options.dialTimeoutMs !== undefined) {
     const limit = options.dialTimeoutMs;
@@ -103,7 +106,7 @@ export function connectSocket(socket: SocketLike, events: ConnectionEvents, opti
       hangUp(CLOSE_NORMAL, reason, { kind: "failed", reason, mayRetry: true });
     }, limit);
   }
-  if (socket.readyState === OPEN) open();
+  if (socket.readyState === OPEN) queueMicrotask(open);
 
   return {
     send(frame) {

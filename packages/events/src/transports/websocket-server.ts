@@ -58,6 +58,8 @@ export interface WebSocketServerOptions {
   readonly pingEveryMs?: number;
   /** Called for each admitted peer: hand `transport` to `bus.connect` before returning. */
   readonly onConnection: (transport: Transport, arrival: Arrival) => void;
+  /** A fault of `onConnection`, `onRefused` or `authenticate`; it ended that connection. Default: `console.error`. */
+  readonly onError?: (error: unknown) => void;
   /** A refused request, for logs. `request` holds what the stranger sent: show it as data. */
   readonly onRefused?: (why: Refusal, request: IncomingMessage) => void;
 }
@@ -101,7 +103,8 @@ const CLOSE_FAILED = 1011;
  * sockets.attach(httpServer, { path: "/bus" });
  */
 export function webSocketServer(options: WebSocketServerOptions): WebSocketServer {
-  const admit = doorkeeper(options);
+  const onError = options.onError ?? ((error: unknown) => console.error(error));
+  const admit = doorkeeper(options, onError);
   const { WebSocketServer } = loadWs("serve WebSockets");
   const limit = options.maxConnections ?? MAX_CONNECTIONS;
   const refused: Record<Refusal, number> = { path: 0, host: 0, origin: 0, full: 0, token: 0, handshake: 0, failed: 0 };
@@ -122,7 +125,11 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
   });
   const count = (why: Refusal, request: IncomingMessage): void => {
     refused[why] += 1;
-    options.onRefused?.(why, request);
+    try {
+      options.onRefused?.(why, request);
+    } catch (error) {
+      onError(error);
+    }
   };
   sockets.on("wsClientError", (_error, socket, request) => {
     count("handshake", request);
@@ -186,9 +193,9 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
     try {
       options.onConnection(acceptedTransport(socket), arrival);
     } catch (error) {
-      count("failed", arrival.request);
       hangUp(socket, CLOSE_FAILED, "The server failed");
-      throw error;
+      count("failed", arrival.request);
+      onError(error);
     }
   }
 
@@ -207,8 +214,12 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
   return {
     attach(server, { path = PATH } = {}) {
       if (closing) throw new TypeError(`Cannot attach "${path}": this WebSocket server is closed; make a new one`);
-      const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
-        void arrive(server, path, request, socket, head);
+      const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+        arrive(server, path, request, socket, head).catch((error: unknown) => {
+          socket.destroy();
+          onError(error);
+        });
+      };
       const detach = (): void => {
         server.off("upgrade", onUpgrade);
         detachers.delete(detach);
@@ -297,7 +308,10 @@ function acceptedTransport(socket: WebSocket): Transport {
 }
 
 /** How a request is judged: by `authenticate`, or by the token, compared so that the time taken tells nothing. */
-function doorkeeper(options: WebSocketServerOptions): (request: IncomingMessage) => Promise<Admission | undefined> {
+function doorkeeper(
+  options: WebSocketServerOptions,
+  onError: (error: unknown) => void,
+): (request: IncomingMessage) => Promise<Admission | undefined> {
   const { token, authenticate, admits = { role: "ui", grants: ["*"] } } = options;
   if (authenticate) {
     return async (request) => {
@@ -307,7 +321,8 @@ function doorkeeper(options: WebSocketServerOptions): (request: IncomingMessage)
       );
       try {
         return await Promise.race([authenticate(request, tokenOf(request)), tooLate]);
-      } catch {
+      } catch (error) {
+        onError(error);
         return undefined;
       } finally {
         clearTimeout(late);

@@ -233,7 +233,9 @@ test("[E-WS-5] a foreign Host is refused with 403: a name rebound to this machin
 });
 
 test("[E-WS-6] `authenticate` decides alone: role, grants and user are its answer; a throw refuses", async () => {
+  const faults: unknown[] = [];
   const served = await serve({
+    onError: (fault) => faults.push(fault),
     async authenticate(_request, token) {
       if (token === "throw") throw new Error("the user database is away");
       return token === "ann" ? { role: "ui", grants: ["execute:blueprint"], user: "ann" } : undefined;
@@ -244,6 +246,7 @@ test("[E-WS-6] `authenticate` decides alone: role, grants and user are its answe
   expect(arrival).toMatchObject({ role: "ui", grants: ["execute:blueprint"], user: "ann" });
   await client.opened;
   for (const token of ["bob", "throw"]) expect((await dial(served.url, token).closed).kind).toBe("refused");
+  expect(faults).toHaveLength(1);
   expect(() => webSocketServer({ onConnection() {} })).toThrow(TypeError);
   expect(() => webSocketServer({ token: "", onConnection() {} })).toThrow(TypeError);
 });
@@ -401,4 +404,22 @@ test("[E-WS-16] frames that arrive before a session listens wait for it, even in
   const heard = later();
   expect(await heard.framesUntil(1)).toEqual([Uint8Array.of(42)]);
   expect(() => later()).toThrow(TypeError);
+});
+
+test("[E-WS-17] a fault in the program's callbacks ends that connection and is reported", async () => {
+  const faults: unknown[] = [];
+  const served = await serve({
+    onConnection() {
+      throw new Error("no room");
+    },
+    onRefused() {
+      throw new Error("the log is full");
+    },
+    onError: (fault) => faults.push((fault as Error).message),
+  });
+  expect(await dial(served.url).closed).toMatchObject({ kind: "gone", reason: "The server failed" });
+  expect((await dial(served.url, "wrong").closed).kind).toBe("refused");
+  expect((await knock(served.port, {}, "/nothing")).status).toBe(404);
+  expect(faults).toEqual(["the log is full", "no room", "the log is full", "the log is full"]);
+  expect(served.sockets.inspect().refused).toMatchObject({ failed: 1, token: 1, path: 1 });
 });
