@@ -101,6 +101,9 @@ export interface RetryPolicy {
 
 export interface NodeDecl {
   readonly id: string;
+  /** For people: what pictures and logs call it. */
+  readonly title?: string;
+  readonly description?: string;
   /** `core/csv.read@1`, or a path to another Blueprint. */
   readonly uses: { readonly type: string; readonly major?: number } | { readonly path: string };
   /** Port to its source; a list only on multi ports. */

@@ -1,0 +1,239 @@
+/**
+ * Expressions of Blueprint files: JSONata over the scope `in item index key run secrets vars`.
+ *
+ * 1. The scope's names stand bare at an expression's top: `in.item.url`. JSONata reads `in` as a name where a value is expected and as its
+ *    operator between two values, so `in.x in in.list` is what it looks like.
+ * 2. Inside `[…]`, after a dot and in sort terms, bare names are fields of the item at hand. There, and everywhere else, the scope is
+ *    `$in`, `$item`, `$run`, …: `in.rows[price > $in.limit]`.
+ * 3. Every evaluation has a time and a depth limit, kept by JSONata's evaluation hooks, and gives the event loop a turn now and then.
+ * 4. A plain path (`in.item.url`) is walked without JSONata, with the same result.
+ */
+import jsonata from "jsonata";
+
+import { RuntimeError } from "../errors.ts";
+import { namesIn, type ExpressionNames } from "./expression-names.ts";
+import { TooDeep, toPlain } from "./plain-value.ts";
+
+/** What an expression sees. Names that do not apply are left out. */
+export interface Scope {
+  readonly in?: unknown;
+  readonly item?: unknown;
+  readonly index?: number;
+  readonly key?: string;
+  readonly run?: unknown;
+  readonly secrets?: unknown;
+  readonly vars?: unknown;
+}
+
+export const SCOPE_NAMES = ["in", "item", "index", "key", "run", "secrets", "vars"] as const;
+
+export interface EvaluateOptions {
+  /** Milliseconds that one evaluation may take, turns given to others not counted. Default 1,000. */
+  budgetMs?: number;
+  /** How deep evaluations may nest, which is how deep functions recurse. Default 2,000. */
+  maxDepth?: number;
+  /** Ends the evaluation; its reason is thrown. */
+  signal?: AbortSignal;
+  /** Milliseconds from any start. Default `performance.now`. */
+  now?: () => number;
+}
+
+export interface Expression {
+  readonly text: string;
+  /** What it names: for checks. */
+  readonly names: ExpressionNames;
+  /** The value now, for plain paths; `undefined` here means that `evaluate` must be asked. */
+  readonly quick?: (scope: Scope) => { readonly value: unknown } | undefined;
+  /**
+   * The value for this scope, as plain data; undefined is one.
+   * @throws RuntimeError EXPRESSION when JSONata fails or a limit is passed; the signal's reason when it fires.
+   */
+  evaluate(scope: Scope, options?: EvaluateOptions): Promise<unknown>;
+}
+
+export const DEFAULT_BUDGET_MS = 1_000;
+export const DEFAULT_MAX_DEPTH = 2_000;
+/** Characters of one expression; more is a program, and belongs into a node. */
+const MAX_CHARACTERS = 64 * 1024;
+/** An evaluation that has gone on for so long lets the rest of the process have a turn. */
+const TURN_MS = 12;
+
+/**
+ * Compiles one JSONata expression, without `${ }` around it. Core nodes use it for whole expressions of their own.
+ * @throws RuntimeError EXPRESSION with `details.position` (from 0, in `text`) when it is not JSONata.
+ * @example await compileExpression("in.price * 1.2").evaluate({ in: { price: 10 } }) // 12
+ */
+export function compileExpression(text: string): Expression {
+  const path = plainPath(text);
+  if (path) return pathExpression(text, path);
+  const compiled = compile(text);
+  return { text, names: namesIn(compiled.ast()), evaluate: (scope, options) => run(compiled, text, scope, options) };
+}
+
+function compile(text: string): jsonata.Expression {
+  if (text.trim() === "")
+    throw new RuntimeError("EXPRESSION", "Cannot read the expression: it is empty; write one, such as in.value", {
+      text,
+      position: 0,
+    });
+  if (text.length > MAX_CHARACTERS) {
+    throw new RuntimeError(
+      "EXPRESSION",
+      `Cannot read the expression: it has ${text.length} characters, the limit is ${MAX_CHARACTERS}; move it into a node`,
+      { position: 0 },
+    );
+  }
+  try {
+    const compiled = jsonata(text);
+    compiled.assign(ENTRY as unknown as string, onEntry);
+    compiled.assign(EXIT as unknown as string, onExit);
+    return compiled;
+  } catch (error) {
+    const { message, position } = fault(error);
+    throw new RuntimeError(
+      "EXPRESSION",
+      `Cannot read the expression "${short(text)}": ${message}${position === undefined ? "" : ` (at character ${position})`}; see docs/blueprint.md for what expressions may hold`,
+      { text, position: position ?? 0 },
+      { cause: error },
+    );
+  }
+}
+
+/* ---- limits: JSONata calls these around every part of an expression that it evaluates ---- */
+
+const ENTRY = Symbol.for("jsonata.__evaluate_entry");
+const EXIT = Symbol.for("jsonata.__evaluate_exit");
+/** Bound for one evaluation only. No variable of an expression can be called this. */
+const GUARD = "guard of this evaluation";
+
+class Guard {
+  depth = 0;
+  spentMs = 0;
+  sliceStart: number;
+  readonly now: () => number;
+  readonly #options: EvaluateOptions;
+
+  constructor(options: EvaluateOptions) {
+    this.#options = options;
+    this.now = options.now ?? (() => performance.now());
+    this.sliceStart = this.now();
+  }
+
+  /** Throws where a limit is passed; a promise where others get a turn. */
+  enter(): void | Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    const { budgetMs = DEFAULT_BUDGET_MS, maxDepth = DEFAULT_MAX_DEPTH } = this.#options;
+    if (++this.depth > maxDepth)
+      throw new Limit(`it nests deeper than ${maxDepth} levels; does a function call itself without an end?`);
+    const sliceMs = this.now() - this.sliceStart;
+    if (this.spentMs + sliceMs > budgetMs) throw new Limit(`it takes longer than ${budgetMs} ms; does it end?`);
+    if (sliceMs < TURN_MS) return;
+    this.spentMs += sliceMs;
+    return new Promise((resolve) => {
+      setTimeout(() => {
+        this.sliceStart = this.now();
+        resolve();
+      }, 0);
+    });
+  }
+}
+
+class Limit extends Error {}
+
+const guardOf = (environment: jsonata.Environment): Guard | undefined => environment.lookup(GUARD) as Guard | undefined;
+
+const onEntry = (_expr: unknown, _input: unknown, environment: jsonata.Environment): void | Promise<void> =>
+  guardOf(environment)?.enter();
+
+const onExit = (_expr: unknown, _input: unknown, environment: jsonata.Environment): void => {
+  const guard = guardOf(environment);
+  if (guard) guard.depth--;
+};
+
+async function run(
+  compiled: jsonata.Expression,
+  text: string,
+  scope: Scope,
+  options: EvaluateOptions = {},
+): Promise<unknown> {
+  options.signal?.throwIfAborted();
+  const guard = new Guard(options);
+  try {
+    return toPlain(await compiled.evaluate(scope, { ...scope, [GUARD]: guard }));
+  } catch (error) {
+    if (options.signal?.aborted && error === options.signal.reason) throw error;
+    throw evaluationError(text, error);
+  }
+}
+
+function evaluationError(text: string, error: unknown): RuntimeError {
+  const { message, position } = fault(error);
+  return new RuntimeError(
+    "EXPRESSION",
+    `Cannot evaluate "${short(text)}": ${message}`,
+    { text, ...(position === undefined ? {} : { position }) },
+    { cause: error },
+  );
+}
+
+/** JSONata throws plain records; other code errors. */
+function fault(error: unknown): { message: string; position?: number } {
+  if (error instanceof TooDeep) return { message: "its result nests too deep, or contains itself" };
+  if (error instanceof RangeError) return { message: "it is nested too deep" };
+  const record =
+    typeof error === "object" && error !== null
+      ? (error as { message?: unknown; position?: unknown; code?: unknown })
+      : {};
+  const message = typeof record.message === "string" ? record.message : `JSONata error ${String(record.code ?? error)}`;
+  return {
+    message: message.replace(/\.$/, ""),
+    ...(typeof record.position === "number" ? { position: record.position } : {}),
+  };
+}
+
+const short = (text: string): string => {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length > 80 ? `${line.slice(0, 77)}…` : line;
+};
+
+/* ---- plain paths ---- */
+
+const WORDS_OF_JSONATA = new Set(["and", "or", "in", "true", "false", "null", "function"]);
+
+function plainPath(text: string): readonly string[] | undefined {
+  const path = text.trim();
+  if (!/^[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(path)) return undefined;
+  const [head = "", ...rest] = path.split(".");
+  const known = SCOPE_NAMES.some((name) => name === head);
+  return known && !rest.some((name) => WORDS_OF_JSONATA.has(name)) ? [head, ...rest] : undefined;
+}
+
+function pathExpression(text: string, path: readonly string[]): Expression {
+  const [head = "", next] = path;
+  const quick = (scope: Scope): { value: unknown } | undefined => {
+    let here: unknown = scope;
+    for (const name of path) {
+      // JSONata maps a path over a list; only it knows the rules.
+      if (Array.isArray(here)) return undefined;
+      if (typeof here !== "object" || here === null || !Object.hasOwn(here, name)) return { value: undefined };
+      here = (here as Record<string, unknown>)[name];
+    }
+    return typeof here === "function" ? { value: undefined } : { value: here };
+  };
+  // Compiled when a list is met, which most paths never do.
+  let slow: jsonata.Expression | undefined;
+  return {
+    text,
+    names: {
+      heads: [{ name: head, ...(next === undefined ? {} : { next }), position: 0, nested: false }],
+      unbound: [],
+    },
+    quick,
+    async evaluate(scope, options) {
+      options?.signal?.throwIfAborted();
+      const found = quick(scope);
+      if (found) return found.value;
+      return run((slow ??= compile(text)), text, scope, options);
+    },
+  };
+}
