@@ -13,8 +13,8 @@ import type {
   Ref,
   RetryPolicy,
 } from "./model.ts";
-import type { Report } from "./parse.ts";
 import { parsePortType, schemaOfType, type Types } from "./port-type.ts";
+import type { ProblemList } from "./problem-list.ts";
 import type { Path, Source } from "./source.ts";
 import { wayOut } from "./suggest.ts";
 
@@ -82,7 +82,7 @@ export function parseRef(text: string, at: Position = { line: 1, column: 1 }): R
     : { from: "node", node: owner, port: name, text, at };
 }
 
-export function buildBlueprint(value: unknown, source: Source, file: string, report: Report): Blueprint {
+export function buildBlueprint(value: unknown, source: Source, file: string, report: ProblemList): Blueprint {
   const raw = value as RawFile;
   const ref = (text: string, path: Path): Ref => parseRef(text, source.locate(path)) as Ref;
   const types: Types = new Map(Object.entries(raw.types ?? {}));

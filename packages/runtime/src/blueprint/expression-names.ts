@@ -117,8 +117,8 @@ export function namesIn(ast: unknown): ExpressionNames {
   }
 
   function variable(tree: Tree, next: Tree | undefined): void {
-    const name = String(tree.value ?? "");
-    if (name === "" || name === "$") return;
+    const name = tree.value;
+    if (typeof name !== "string" || name === "" || name === "$") return;
     if (SCOPE_VARIABLES.has(name)) head(tree, next, false);
     else variables.push({ name, position: tree.position ?? 0 });
   }

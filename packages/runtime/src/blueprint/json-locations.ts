@@ -28,7 +28,9 @@ export class JsonFault extends Error {
 }
 
 const SPACE = /[ \t\n\r]*/y;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
+// JSON forbids control characters in texts.
+// oxlint-disable-next-line no-control-regex
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\.[^"\\\u0000-\u001f]*)*"/y;
 const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /** @throws JsonFault where the text is not JSON. */
@@ -52,7 +54,10 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
   const object = (start: number, depth: number): Location => {
     const keys = new Map<string, { at: number; value: Location }>();
     at++;
-    if (skip() === "}") return (at++, { at: start, keys });
+    if (skip() === "}") {
+      at++;
+      return { at: start, keys };
+    }
     for (;;) {
       skip();
       const keyAt = at;
@@ -70,21 +75,24 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
         problems.push({ at: keyAt, message: 'Cannot use the key "__proto__": it is reserved; rename it' });
       keys.set(key, { at: keyAt, value: inner });
       const next = skip();
+      if (next !== "}" && next !== ",") fail('"," or "}"');
       at++;
       if (next === "}") return { at: start, keys };
-      if (next !== ",") (at--, fail('"," or "}"'));
     }
   };
   const array = (start: number, depth: number): Location => {
     const items: Location[] = [];
     at++;
-    if (skip() === "]") return (at++, { at: start, items });
+    if (skip() === "]") {
+      at++;
+      return { at: start, items };
+    }
     for (;;) {
       items.push(value(depth));
       const next = skip();
+      if (next !== "]" && next !== ",") fail('"," or "]"');
       at++;
       if (next === "]") return { at: start, items };
-      if (next !== ",") (at--, fail('"," or "]"'));
     }
   };
   const value = (depth: number): Location => {

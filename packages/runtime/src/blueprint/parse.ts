@@ -3,12 +3,10 @@ import type { z } from "zod";
 
 import { buildBlueprint } from "./build.ts";
 import { blueprintFile } from "./file-schema.ts";
-import type { Blueprint, Position, Problem, ProblemCode } from "./model.ts";
-import { type Path, readSource, type Source } from "./source.ts";
+import type { Blueprint, Problem } from "./model.ts";
+import { pathText, ProblemList } from "./problem-list.ts";
+import { type Path, readSource } from "./source.ts";
 import { wayOut } from "./suggest.ts";
-
-/** More problems than these are counted, not listed. */
-const MAX_PROBLEMS = 200;
 
 /**
  * Reads a Blueprint file. Never throws: whatever is wrong is in `problems`, all of it at once, in the file's order.
@@ -21,7 +19,7 @@ const MAX_PROBLEMS = 200;
  */
 export function parseBlueprint(text: string, file = "<inline>"): { blueprint?: Blueprint; problems: Problem[] } {
   const source = readSource(text, file);
-  const report = new Report(source, file);
+  const report = new ProblemList(source, file);
   for (const { line, column, message } of source.problems) report.add("SYNTAX", [], message, { line, column });
   if (source.value !== undefined) {
     const shape = blueprintFile.safeParse(source.value);
@@ -33,50 +31,9 @@ export function parseBlueprint(text: string, file = "<inline>"): { blueprint?: B
   return blueprint && !report.failed ? { blueprint, problems } : { problems };
 }
 
-/** Collects problems of one file. */
-export class Report {
-  failed = false;
-  readonly #source: Source;
-  readonly #file: string;
-  readonly #problems: Problem[] = [];
-
-  constructor(source: Source, file: string) {
-    this.#source = source;
-    this.#file = file;
-  }
-
-  add(code: ProblemCode, path: Path, message: string, at?: Position, severity: Problem["severity"] = "error"): void {
-    const { line, column } = at ?? this.#source.locate(path);
-    if (severity === "error") this.failed = true;
-    this.#problems.push({ code, severity, file: this.#file, line, column, where: pathText(path), message });
-  }
-
-  locate(path: Path, what?: "key" | "value"): Position {
-    return this.#source.locate(path, what);
-  }
-
-  list(): Problem[] {
-    const sorted = this.#problems.sort((a, b) => a.line - b.line || a.column - b.column);
-    const [first, more] = [sorted.slice(0, MAX_PROBLEMS), sorted.length - MAX_PROBLEMS];
-    const last = first.at(-1);
-    if (more > 0 && last)
-      first.push({
-        ...last,
-        code: "SCHEMA",
-        where: "",
-        message: `Cannot list every problem: there are ${more} more; mend these first`,
-      });
-    return first;
-  }
-}
-
-/** `nodes.check.in.items[0]`. */
-export const pathText = (path: Path): string =>
-  path.map((step, i) => (typeof step === "number" ? `[${step}]` : i === 0 ? step : `.${step}`)).join("");
-
 type Issue = z.core.$ZodIssue;
 
-function shapeProblem(issue: Issue, root: unknown, report: Report): void {
+function shapeProblem(issue: Issue, root: unknown, report: ProblemList): void {
   const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
   if (issue.code === "unrecognized_keys") {
     const known = keysAt(path);
@@ -187,7 +144,7 @@ interface ShapeDef {
 function inner(schema: unknown): ShapeDef | undefined {
   let def = (schema as { _zod?: { def: ShapeDef } } | undefined)?._zod?.def;
   while (def && (def.innerType ?? def.getter)) {
-    def = ((def.innerType ?? def.getter?.()) as { _zod?: { def: ShapeDef } })._zod?.def;
+    def = ((def.innerType ?? def.getter?.()) as { _zod?: { def: ShapeDef } } | undefined)?._zod?.def;
   }
   return def;
 }

@@ -20,7 +20,7 @@ function distance(a: string, b: string): number {
 
 /** The known word that was most likely meant, or undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = word.length < 2 ? 0 : Math.max(1, Math.floor(word.length / 3));
   const lower = word.toLowerCase();
   let found: string | undefined;
   let least = limit + 1;

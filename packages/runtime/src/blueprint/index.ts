@@ -1,0 +1,19 @@
+/** The Blueprint room: file, model, checks, expressions. Runs anywhere. */
+export { parseDuration, parseRef } from "./build.ts";
+export { createCatalog, majorOf, type NodeCatalog } from "./catalog.ts";
+export { checkBlueprint, type CheckOptions } from "./check.ts";
+export {
+  compileExpression,
+  DEFAULT_BUDGET_MS,
+  DEFAULT_MAX_DEPTH,
+  type EvaluateOptions,
+  type Expression,
+  type Scope,
+  SCOPE_NAMES,
+} from "./expression.ts";
+export { blueprintJsonSchema } from "./file-schema.ts";
+export { parseBlueprint } from "./parse.ts";
+export { assignable, formatPortType, itemOf, parsePortType, schemaOfType, type Types } from "./port-type.ts";
+export { type NodePort, type NodePorts, portsOf } from "./ports.ts";
+export { LOOP_TYPES } from "./scope.ts";
+export { compileTemplate, splitTemplate, type Template } from "./template.ts";

@@ -1,0 +1,28 @@
+/** What the parts of the check share. */
+import type { Blueprint, NodeDecl, PortType, Position, Problem, ProblemCode, Ref } from "./model.ts";
+
+/** Node types with a body, which run it per item. */
+export const LOOP_TYPES: ReadonlySet<string> = new Set(["core/forEach", "core/while"]);
+
+/** One scope that is being checked. */
+export interface Scope {
+  readonly blueprint: Blueprint;
+  readonly nodes: ReadonlyMap<string, NodeDecl>;
+  /** `$inputs` here: the Blueprint's, or the loop node's wires. */
+  readonly inputs: ReadonlyMap<string, PortType>;
+  /** Type of `$item`, in a body. */
+  readonly item?: PortType;
+  /** `nodes.` or `nodes.each.body.nodes.` */
+  readonly prefix: string;
+  /** Of a body. */
+  readonly outputs?: ReadonlyMap<string, Ref>;
+}
+
+/** Takes one problem of the Blueprint that is being checked; `where` in the file's own terms. */
+export type Report = (
+  code: ProblemCode,
+  where: string,
+  at: Position,
+  message: string,
+  severity?: Problem["severity"],
+) => void;
