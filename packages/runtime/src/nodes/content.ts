@@ -1,0 +1,42 @@
+/** A value as bytes: what files, request bodies and stdin take. */
+import type { BlobAccess, BlobRef } from "../blueprint/define-node.ts";
+
+export function isBlobRef(value: unknown): value is BlobRef {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as BlobRef).$blob === "string" &&
+    /^sha256:[0-9a-f]{64}$/.test((value as BlobRef).$blob)
+  );
+}
+
+/** Files and bytes as they are, text as UTF-8, anything else as JSON. */
+export function bytesOf(value: unknown, blob: BlobAccess, indent?: number): AsyncIterable<Uint8Array> {
+  if (isBlobRef(value)) return blob.open(value);
+  return one(value instanceof Uint8Array ? value : new TextEncoder().encode(textOf(value, indent)));
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function textOf(value: unknown, indent?: number): string {
+  if (typeof value === "string") return value;
+  return `${JSON.stringify(value, undefined, indent)}${indent === undefined ? "" : "\n"}`;
+}
+
+/** All bytes in one piece; past `limitBytes` it stops reading and calls `tooLarge` for the error. */
+export async function allBytes(
+  chunks: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.byteLength;
+    if (size > limitBytes) throw tooLarge();
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts, size);
+}

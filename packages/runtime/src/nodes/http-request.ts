@@ -1,0 +1,242 @@
+import { z } from "zod";
+
+import { defineNode, port } from "../blueprint/define-node.ts";
+import type { BlobAccess, BlobRef, Ports } from "../blueprint/define-node.ts";
+import { NodeError } from "../errors.ts";
+import { allBytes } from "./content.ts";
+import { httpFailure, transportError } from "./http-errors.ts";
+import { exchange } from "./http-exchange.ts";
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+const BODY: Record<string, Ports[string]> = {
+  json: port.value(z.any(), { required: false, description: "The answer's body as JSON; empty when it has none." }),
+  text: port.value(z.string(), { description: "The answer's body as text." }),
+  file: port.file({ description: "The answer's body as a file." }),
+  bytes: port.value(z.any(), { type: "bytes", description: "The answer's body as bytes." }),
+};
+
+export const httpRequest = defineNode({
+  type: "core/http.request",
+  version: "1.0.0",
+  title: "HTTP request",
+  category: "network",
+  description:
+    "Sends one HTTP request and gives the answer. Answers other than 2xx fail as `http.<status>`; 408, 425, 429 and 5xx, broken connections and time-outs may be retried by the node's `retry`. Its effect is `write`, since a request may change the server: after a crash it is not silently repeated. It reaches every address that the computer reaches, its own network included: do not build the URL from what strangers send.",
+  inputs: {},
+  outputs: {
+    body: BODY["json"]!,
+    status: port.value(z.number().int(), { description: "The status code." }),
+    headers: port.value(z.record(z.string(), z.string()), {
+      type: "object",
+      description: "Names in lower case; several of one name joined by a comma.",
+    }),
+    url: port.value(z.string(), { description: "Where the answer came from, after redirects." }),
+  } as Ports,
+  openInputs: true,
+  config: z.strictObject({
+    method: z.enum(METHODS).default("GET").describe("GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS."),
+    url: z.string().describe("http or https, absolute."),
+    query: z
+      .record(z.string(), z.any())
+      .default({})
+      .describe("Added to the URL's query, encoded. A list repeats its name; null is left out."),
+    headers: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .default({})
+      .describe("Request headers."),
+    body: z
+      .any()
+      .optional()
+      .describe(
+        "Text as it is; a file or bytes as they are; any other value as JSON. Its content-type is set unless given.",
+      ),
+    responseType: z
+      .enum(["json", "text", "file", "bytes"])
+      .default("json")
+      .describe("What `body` is. file: any size, kept in the blob store, not in memory."),
+    failOnStatus: z.boolean().default(true).describe("false: answers other than 2xx come out like any other."),
+    maxRedirects: z
+      .number()
+      .int()
+      .min(0)
+      .max(20)
+      .default(10)
+      .describe("Redirects followed; 0 makes a redirect an answer. Credentials do not follow to another origin."),
+    limitBytes: z
+      .number()
+      .int()
+      .positive()
+      .default(64 * 1024 ** 2)
+      .describe("Largest answer for json, text and bytes, and for file 64 times as much. Default 64 MiB."),
+  }),
+  ports: ({ responseType }) => ({ outputs: { body: BODY[responseType] ?? BODY["json"]! } }),
+  effect: "write",
+  runsOn: "inline",
+  async run(ctx) {
+    const { config, signal } = ctx;
+    const { method } = config;
+    const target = urlOf(config.url, config.query);
+    /** Without query and credentials: these often hold secrets. */
+    const shown = `${target.origin}${target.pathname}`;
+    try {
+      const { response, url } = await exchange({
+        method,
+        url: target,
+        headers: headersOf(config.headers),
+        body: config.body,
+        blob: ctx.blob,
+        maxRedirects: config.maxRedirects,
+        signal,
+      });
+      const chunks = counted(response, (done, total) => ctx.progress(done, total));
+      if (!response.ok && config.failOnStatus) throw await httpFailure(method, shown, response, chunks);
+      const body = await bodyOf(
+        response,
+        chunks,
+        config.responseType,
+        config.limitBytes,
+        `${method} ${shown}`,
+        ctx.blob,
+      );
+      return {
+        ...(body === undefined ? {} : { body }),
+        status: response.status,
+        headers: Object.fromEntries(response.headers),
+        url: url.href,
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw transportError(method, shown, error);
+    }
+  },
+});
+
+function refused(state: string, code = "CONFIG"): NodeError {
+  return new NodeError(state, { code, class: "config", retryable: false });
+}
+
+function urlOf(text: string, query: Record<string, unknown>): URL {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw refused(`Cannot request "${text.slice(0, 200)}": it is not an absolute URL; write http://… or https://…`);
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw refused(
+      `Cannot request a "${url.protocol}" address: only http: and https: are known; use another node for it`,
+    );
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw refused(
+      `Cannot request "${url.origin}": the URL holds a name or password; send them in an authorization header`,
+    );
+  }
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one === null || one === undefined) continue;
+      url.searchParams.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
+    }
+  }
+  return url;
+}
+
+function headersOf(given: Record<string, string | number>): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(given)) {
+    try {
+      headers.append(name, String(value));
+    } catch {
+      throw refused(
+        `Cannot send the header ${JSON.stringify(name.slice(0, 80))}: its name or value holds characters that HTTP forbids, such as line ends; remove them`,
+      );
+    }
+  }
+  return headers;
+}
+
+async function* counted(
+  response: Response,
+  onBytes: (done: number, total?: number) => void,
+): AsyncGenerator<Uint8Array> {
+  if (!response.body) return;
+  // A compressed body is counted as it comes out; its length says nothing about that.
+  const length = response.headers.get("content-encoding") === null ? Number(response.headers.get("content-length")) : 0;
+  const total = length > 0 ? length : undefined;
+  let done = 0;
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    onBytes((done += chunk.byteLength), total);
+    yield chunk;
+  }
+}
+
+async function bodyOf(
+  response: Response,
+  chunks: AsyncIterable<Uint8Array>,
+  as: "json" | "text" | "file" | "bytes",
+  limitBytes: number,
+  request: string,
+  blob: BlobAccess,
+): Promise<unknown> {
+  const tooLarge = (limit: number) => (): NodeError =>
+    new NodeError(
+      `Cannot take the answer of ${request}: it is larger than ${limit} bytes; raise limitBytes, or use \`responseType: file\``,
+      {
+        code: "LIMIT",
+        class: "resource",
+        retryable: false,
+      },
+    );
+  if (as === "file") return await toFile(response, chunks, limitBytes * 64, tooLarge, blob);
+  const bytes = await allBytes(chunks, limitBytes, tooLarge(limitBytes));
+  if (as === "bytes") return bytes;
+  if (as === "text") return new TextDecoder(charsetOf(response)).decode(bytes);
+  if (bytes.byteLength === 0) return undefined;
+  const text = new TextDecoder().decode(bytes);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const type = response.headers.get("content-type") ?? "no type";
+    throw new NodeError(
+      `Cannot read the answer of ${request} as JSON (${type}): ${(error as Error).message}; it starts ${JSON.stringify(text.slice(0, 80))}; set \`responseType: text\``,
+      { code: "JSON", class: "user", http: response.status, retryable: false },
+      { cause: error },
+    );
+  }
+}
+
+async function toFile(
+  response: Response,
+  chunks: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+  tooLarge: (limit: number) => () => Error,
+  blob: BlobAccess,
+): Promise<BlobRef> {
+  async function* within(): AsyncGenerator<Uint8Array> {
+    let size = 0;
+    for await (const chunk of chunks) {
+      if ((size += chunk.byteLength) > limitBytes) throw tooLarge(limitBytes)();
+      yield chunk;
+    }
+  }
+  const type = response.headers.get("content-type")?.split(";")[0]?.trim() || "application/octet-stream";
+  const name = new URL(response.url).pathname.split("/").at(-1);
+  return await blob.put(within(), { type, ...(name ? { name: decodeName(name) } : {}) });
+}
+
+function decodeName(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+function charsetOf(response: Response): string {
+  const charset = /charset="?([^";\s]+)/i.exec(response.headers.get("content-type") ?? "")?.[1];
+  try {
+    return new TextDecoder(charset ?? "utf-8").encoding;
+  } catch {
+    return "utf-8";
+  }
+}
