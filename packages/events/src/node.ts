@@ -1,11 +1,12 @@
 /** What runs in Node alone. Its place in the house: a door, like `index.ts`. */
+export { parentTransport, workerTransport } from "./transports/worker.ts";
+export type { WorkerLike } from "./transports/worker.ts";
 export { webSocketTransport } from "./transports/websocket-node.ts";
 export { serveBus, webSocketServer } from "./transports/websocket-server.ts";
 export type { WebSocketOptions } from "./transports/websocket.ts";
 export type {
   Admission,
   Arrival,
-  ArrivedPeer,
   ConnectsPeers,
   Refusal,
   ServeBusOptions,

@@ -22,10 +22,13 @@ import { loadWs } from "./websocket-node.ts";
 
 /** What the server decided about a peer. Nothing of it comes from the peer's own words. */
 export interface Admission {
-  readonly role: string;
+  /** Left out: the role that the peer claims, where a contract names it. */
+  readonly role?: string;
   /** Rights, as `execute:blueprint`; `*` is all. */
   readonly grants: readonly string[];
   readonly user?: string;
+  /** May it speak for buses behind it? Default false. */
+  readonly routes?: boolean;
 }
 
 export interface Arrival extends Admission {
@@ -39,13 +42,15 @@ export type Refusal = "path" | "host" | "origin" | "full" | "token" | "handshake
 export interface WebSocketServerOptions {
   /** Whoever shows it is admitted as `admits` says. Required unless `authenticate` is given. */
   readonly token?: string;
-  /** What a holder of `token` is. Default: role `ui` with every right. */
+  /** What a holder of `token` is. Default: the role that it claims, with every right. */
   readonly admits?: Admission;
-  /** Decides in the place of `token`. Undefined refuses; so does a throw, and no answer within 10 s. */
+  /** Decides in the place of `token`. Undefined refuses; so does a throw, and no answer in time. */
   readonly authenticate?: (
     request: IncomingMessage,
     token: string | undefined,
   ) => Admission | undefined | Promise<Admission | undefined>;
+  /** How long `authenticate` may take. Default 10,000. */
+  readonly authenticateTimeoutMs?: number;
   /** As `https://app.example`. Beside the server's own loopback names, which are always allowed. */
   readonly allowedOrigins?: readonly string[];
   /** As `app.example` or `app.example:8080`. Beside the server's own loopback names, which are always allowed. */
@@ -98,7 +103,7 @@ const CLOSE_FAILED = 1011;
  * @example
  * const sockets = webSocketServer({
  *   token,
- *   onConnection: (transport, { role, grants, origin }) => bus.connect(transport, { peer: { role, grants, origin } }),
+ *   onConnection: (transport, { role, grants }) => bus.connect(transport, { peer: { role, grants } }),
  * });
  * sockets.attach(httpServer, { path: "/bus" });
  */
@@ -247,11 +252,7 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
 
 /** What is asked of a bus here: this room knows no buses. */
 export interface ConnectsPeers {
-  connect(transport: Transport, policy: { readonly peer: ArrivedPeer }): unknown;
-}
-
-export interface ArrivedPeer extends Admission {
-  readonly origin?: string;
+  connect(transport: Transport, policy: { readonly peer: Admission }): unknown;
 }
 
 export interface ServeBusOptions extends Omit<WebSocketServerOptions, "onConnection"> {
@@ -273,9 +274,9 @@ export function serveBus(bus: ConnectsPeers, server: Server, options: ServeBusOp
   const { path = PATH, ...rest } = options;
   const sockets = webSocketServer({
     ...rest,
-    onConnection(transport, { role, grants, user, origin }) {
-      const known = { ...(user === undefined ? {} : { user }), ...(origin === undefined ? {} : { origin }) };
-      bus.connect(transport, { peer: { role, grants, ...known } });
+    onConnection(transport, arrival) {
+      const { request: _request, origin: _origin, ...peer } = arrival;
+      bus.connect(transport, { peer });
     },
   });
   sockets.attach(server, { path });
@@ -312,13 +313,12 @@ function doorkeeper(
   options: WebSocketServerOptions,
   onError: (error: unknown) => void,
 ): (request: IncomingMessage) => Promise<Admission | undefined> {
-  const { token, authenticate, admits = { role: "ui", grants: ["*"] } } = options;
+  const { token, authenticate, admits = { grants: ["*"] } } = options;
   if (authenticate) {
+    const patience = options.authenticateTimeoutMs ?? AUTHENTICATE_MS;
     return async (request) => {
       let late: ReturnType<typeof setTimeout> | undefined;
-      const tooLate = new Promise<undefined>(
-        (resolve) => (late = setTimeout(() => resolve(undefined), AUTHENTICATE_MS)),
-      );
+      const tooLate = new Promise<undefined>((resolve) => (late = setTimeout(() => resolve(undefined), patience)));
       try {
         return await Promise.race([authenticate(request, tokenOf(request)), tooLate]);
       } catch (error) {

@@ -4,7 +4,7 @@ import { connect as tcpConnect } from "node:net";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { WebSocket as WsClient } from "ws";
 
 import {
@@ -236,7 +236,9 @@ test("[E-WS-6] `authenticate` decides alone: role, grants and user are its answe
   const faults: unknown[] = [];
   const served = await serve({
     onError: (fault) => faults.push(fault),
+    authenticateTimeoutMs: 30,
     async authenticate(_request, token) {
+      if (token === "late") return new Promise(() => {});
       if (token === "throw") throw new Error("the user database is away");
       return token === "ann" ? { role: "ui", grants: ["execute:blueprint"], user: "ann" } : undefined;
     },
@@ -245,7 +247,7 @@ test("[E-WS-6] `authenticate` decides alone: role, grants and user are its answe
   const { arrival } = await served.arrival();
   expect(arrival).toMatchObject({ role: "ui", grants: ["execute:blueprint"], user: "ann" });
   await client.opened;
-  for (const token of ["bob", "throw"]) expect((await dial(served.url, token).closed).kind).toBe("refused");
+  for (const token of ["bob", "throw", "late"]) expect((await dial(served.url, token).closed).kind).toBe("refused");
   expect(faults).toHaveLength(1);
   expect(() => webSocketServer({ onConnection() {} })).toThrow(TypeError);
   expect(() => webSocketServer({ token: "", onConnection() {} })).toThrow(TypeError);
@@ -404,6 +406,19 @@ test("[E-WS-16] frames that arrive before a session listens wait for it, even in
   const heard = later();
   expect(await heard.framesUntil(1)).toEqual([Uint8Array.of(42)]);
   expect(() => later()).toThrow(TypeError);
+});
+
+test("[E-WS-18] where Node has no WebSocket of its own, the same function dials with `ws`", async () => {
+  vi.stubGlobal("WebSocket", undefined);
+  open.push(() => void vi.unstubAllGlobals());
+  const served = await serve();
+  const client = dial(served.url);
+  await client.opened;
+  client.connection.send(Uint8Array.of(5));
+  const { heard } = await served.arrival();
+  expect(await heard.framesUntil(1)).toEqual([Uint8Array.of(5)]);
+  // `ws` reads the HTTP status that a page cannot.
+  expect(await dial(served.url.replace("/bus", "/nowhere")).closed).toMatchObject({ kind: "refused", mayRetry: false });
 });
 
 test("[E-WS-17] a fault in the program's callbacks ends that connection and is reported", async () => {

@@ -1,0 +1,154 @@
+/**
+ * A worker and the one who started it, over a port of their own.
+ *
+ * 1. The parent makes a channel and hands one end to the worker in an invitation; frames never mix with what the
+ *    program posts on the worker's own channel.
+ * 2. The worker says nothing before it is invited, and the parent invites only workers that it was given: nobody posts
+ *    to those who did not opt in.
+ * 3. The port closes when the worker ends, after its last message; Node's `exit` only adds the reason. Its `error` is left
+ *    alone: a listener there would hide the crash from the program.
+ */
+import type { CloseCause, Connection, ConnectionEvents, Transport } from "../wire/transport.ts";
+import { portTransport, type PortLike } from "./port.ts";
+
+/** A Web Worker or a `Worker` of `node:worker_threads`, by its shape. */
+export interface WorkerLike {
+  postMessage(message: any, transfer?: any): void;
+  /** In Node: -1 when it has ended. */
+  readonly threadId?: number;
+  addEventListener?(type: string, hear: (event: any) => void): void;
+  removeEventListener?(type: string, hear: (event: any) => void): void;
+  on?(type: string, hear: (value: any) => void): unknown;
+  removeListener?(type: string, hear: (value: any) => void): unknown;
+}
+
+const INVITATION = "atomiton:port";
+
+/**
+ * Speaks with a worker that this side started; the worker calls `parentTransport`. One call, one connection. The link
+ * ends when the worker ends; ending the link does not end the worker.
+ *
+ * @example
+ * const worker = new Worker(new URL("./worker.js", import.meta.url));
+ * bus.connect(workerTransport(worker), { peer: { role: "host" } });
+ */
+export function workerTransport(worker: WorkerLike): Transport {
+  let opened = false;
+  return {
+    name: "worker",
+    medium: "clone",
+    redials: false,
+    open(events) {
+      if (opened) throw new TypeError("Cannot open a worker transport twice: call workerTransport again");
+      opened = true;
+      return inviteWorker(worker, events);
+    },
+  };
+}
+
+function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection {
+  const { port1, port2 } = new MessageChannel();
+  let why: string | undefined;
+  let ended = false;
+  const stopListening = worker.on
+    ? listen(worker, "exit", (code) => (why = `The worker ended with exit code ${String(code)}`))
+    : listen(worker, "error", (event: { message?: unknown }) => {
+        // A plain event: the script could not be loaded. An uncaught error carries a message, and its worker lives on.
+        if (event.message === undefined) end({ kind: "gone", reason: "The worker did not start", mayRetry: false });
+      });
+  const end = (cause: CloseCause): void => {
+    if (ended) return;
+    ended = true;
+    stopListening();
+    connection.close(cause.reason);
+    events.onClose(cause);
+  };
+  const connection = portTransport(port1).open({
+    onOpen: () => events.onOpen(),
+    onFrame: (frame) => {
+      if (!ended) events.onFrame(frame);
+    },
+    onDrain: () => events.onDrain(),
+    onClose: (cause) => end(cause.kind === "gone" && why ? { ...cause, reason: why } : cause),
+  });
+  if (worker.threadId === -1) {
+    queueMicrotask(() => end({ kind: "gone", reason: "The worker has ended already", mayRetry: false }));
+  } else worker.postMessage({ [INVITATION]: port2 }, [port2]);
+  return connection;
+}
+
+/**
+ * Speaks, inside a worker, with the one who started it and called `workerTransport`. Call it at the top level of the
+ * worker's script, before anything is awaited: an invitation that nobody hears is gone.
+ *
+ * Throws TypeError outside a worker.
+ *
+ * @example
+ * bus.connect(parentTransport());
+ */
+export function parentTransport(): Transport {
+  const parent = parentOfWorker();
+  let port: PortLike | undefined;
+  let arrived: ((port: PortLike) => void) | undefined;
+  const stop = listen(parent, "message", (value: { data?: unknown } | null) => {
+    const invitation = (typeof value === "object" && value !== null && "data" in value ? value.data : value) as {
+      readonly [INVITATION]?: PortLike;
+    } | null;
+    const invited = typeof invitation === "object" ? invitation?.[INVITATION] : undefined;
+    if (typeof invited?.postMessage !== "function") return;
+    stop();
+    port = invited;
+    arrived?.(invited);
+  });
+  let opened = false;
+  return {
+    name: "worker",
+    medium: "clone",
+    redials: false,
+    open(events) {
+      if (opened) throw new TypeError("Cannot open a parent transport twice: call parentTransport again");
+      opened = true;
+      let connection: Connection | undefined;
+      let closed = false;
+      arrived = (invited) => {
+        if (!closed) connection = portTransport(invited).open(events);
+      };
+      if (port) arrived(port);
+      return {
+        send: (frame) => connection?.send(frame) ?? true,
+        close(reason = "closed") {
+          if (connection) return connection.close(reason);
+          if (closed) return;
+          closed = true;
+          stop();
+          queueMicrotask(() => events.onClose({ kind: "local", reason, mayRetry: false }));
+        },
+      };
+    },
+  };
+}
+
+interface Surroundings {
+  readonly process?: { getBuiltinModule?(name: string): { readonly parentPort: WorkerLike | null } | undefined };
+  readonly DedicatedWorkerGlobalScope?: abstract new () => unknown;
+}
+
+/** By globals alone: nothing is imported that the environment lacks. */
+function parentOfWorker(): WorkerLike {
+  const here = globalThis as Surroundings;
+  const port = here.process?.getBuiltinModule?.("node:worker_threads")?.parentPort;
+  if (port) return port;
+  const scope = here.DedicatedWorkerGlobalScope;
+  if (scope && globalThis instanceof scope) return globalThis as unknown as WorkerLike;
+  throw new TypeError("Cannot connect to the parent: this is not a worker; call parentTransport in a worker's script");
+}
+
+/** `on` first: EventEmitters of Node have both, and tell `exit` only there. */
+function listen(target: WorkerLike, type: string, hear: (value: any) => void): () => void {
+  if (target.on) target.on(type, hear);
+  else target.addEventListener?.(type, hear);
+  return () => {
+    if (target.on) target.removeListener?.(type, hear);
+    else target.removeEventListener?.(type, hear);
+  };
+}
