@@ -1,46 +1,71 @@
+/**
+ * Everything that a program has started: its process group and, on Linux, what left the group (`setsid`, daemons). These
+ * are known by a mark in their environment, which children inherit; only a program that empties its environment is lost.
+ */
 import { readdir, readFile } from "node:fs/promises";
 
+/** Environment variable of the mark. */
+export const GROUP_MARK = "ATOMITON_GROUP";
 /** First and longest pause between two looks at a group, ms. There is no event for "the group is empty". */
 const FIRST_LOOK_MS = 2;
 const LONGEST_LOOK_MS = 50;
 
-/** To every process of the group; to the program alone where groups do not exist. Never throws. */
-export function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
-  try {
-    process.kill(process.platform === "win32" ? pid : -pid, signal);
-  } catch {
-    // ESRCH: gone. EPERM: a member has changed its user; its exit is waited for all the same.
-  }
+export interface Group {
+  /** Of the program, which leads the group. */
+  readonly pid: number;
+  readonly mark: string;
+}
+
+/** To every process of the group; to the program alone on Windows, which has no groups. Never throws. */
+export async function signalGroup(group: Group, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  const send = (pid: number): void => {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // ESRCH: gone. EPERM: it has changed its user; its exit is waited for all the same.
+    }
+  };
+  send(process.platform === "win32" ? group.pid : -group.pid);
+  if (process.platform === "linux") for (const pid of await members(group)) send(pid);
 }
 
 /** Resolves true as soon as nothing of the group runs, false when `withinMs` have passed. */
-export async function groupIsGone(pid: number, withinMs: number): Promise<boolean> {
+export async function groupIsGone(group: Group, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
-    if (!(await hasMembers(pid))) return true;
+    if (!(await isAlive(group))) return true;
     const left = deadline - performance.now();
     if (left <= 0) return false;
     await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
   }
 }
 
-async function hasMembers(pid: number): Promise<boolean> {
+async function isAlive(group: Group): Promise<boolean> {
+  if (process.platform === "linux") return (await members(group)).length > 0;
   try {
-    process.kill(process.platform === "win32" ? pid : -pid, 0);
+    process.kill(process.platform === "win32" ? group.pid : -group.pid, 0);
+    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
-  // A container's first process may never reap orphans: their zombies still count for kill(2), but run nothing.
-  return process.platform === "linux" ? await hasLiveMember(pid) : true;
 }
 
-async function hasLiveMember(group: number): Promise<boolean> {
-  for (const name of await readdir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
-    // `pid (name) state ppid pgrp …`: the name may hold spaces and parentheses, so from the last one on.
-    const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(pgrp) === group && state !== "Z" && state !== "X") return true;
-  }
-  return false;
+/**
+ * Linux. Zombies do not count: they run nothing, and a container's first process may never reap them, which for kill(2)
+ * would look alive for ever.
+ */
+async function members(group: Group): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const entry = `${GROUP_MARK}=${group.mark}\0`;
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+      // `pid (name) state ppid pgrp …`: the name may hold spaces and parentheses, so from the last one on.
+      const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (stat === "" || state === "Z" || state === "X") return false;
+      if (Number(pgrp) === group.pid) return true;
+      return (await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "")).includes(entry);
+    }),
+  );
+  return pids.filter((_, index) => found[index]).map(Number);
 }

@@ -7,12 +7,14 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 
 import type { BlobAccess, SpawnOptions, SpawnResult } from "../blueprint/define-node.ts";
 import { NodeError } from "../errors.ts";
-import { groupIsGone, signalGroup } from "./group.ts";
+import { GROUP_MARK, groupIsGone, signalGroup } from "./group.ts";
+import type { Group } from "./group.ts";
 
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
@@ -50,13 +52,18 @@ export async function spawnGroup(
   const limit = options.limits?.outputBytes ?? OUTPUT_LIMIT_BYTES;
   signal?.throwIfAborted();
   if (cwd !== undefined) await checkFolder(command, cwd);
-  const { child, exited, giveUp } = await start(command, args, options);
-  const pid = child.pid!;
+  const mark = randomUUID();
+  const { child, exited, giveUp } = await start(command, args, cwd, {
+    ...process.env,
+    ...options.env,
+    [GROUP_MARK]: mark,
+  });
+  const group: Group = { pid: child.pid!, mark };
 
   let failure: { error: unknown } | undefined;
   let ending: Promise<void> | undefined;
   /** SIGTERM, grace, SIGKILL, gone. Once. */
-  const end = (): Promise<void> => (ending ??= endGroup(pid, graceMs));
+  const end = (): Promise<void> => (ending ??= endGroup(group, graceMs));
   const fail = (error: unknown): void => {
     failure ??= { error };
     void end().then(giveUp);
@@ -81,7 +88,7 @@ export async function spawnGroup(
     const outputs = Promise.all([collect("stdout", pipes[0]!), collect("stderr", pipes[1]!)]);
     feed(child.stdin, options.stdin, fail);
     const exit = await exited;
-    if (!(await groupIsGone(pid, failure ? 0 : LINGER_MS))) await end();
+    if (!(await groupIsGone(group, failure ? 0 : LINGER_MS))) await end();
     await ending;
     child.stdin.destroy();
     const [stdout, stderr] = await unlessHeldOpen(outputs, pipes);
@@ -104,7 +111,8 @@ interface Pipe {
 async function start(
   command: string,
   args: readonly string[],
-  { cwd, env }: SpawnOptions,
+  cwd: string | undefined,
+  env: NodeJS.ProcessEnv,
 ): Promise<{ child: Child; exited: Promise<Exit>; giveUp: () => void }> {
   let child: Child;
   try {
@@ -112,7 +120,7 @@ async function start(
       detached: true,
       stdio: ["pipe", "pipe", "pipe"],
       windowsHide: true,
-      env: { ...process.env, ...env },
+      env,
       ...(cwd === undefined ? {} : { cwd }),
     });
   } catch (error) {
@@ -166,12 +174,12 @@ async function checkFolder(command: string, cwd: string): Promise<void> {
   });
 }
 
-async function endGroup(pid: number, graceMs: number): Promise<void> {
-  signalGroup(pid, "SIGTERM");
-  if (await groupIsGone(pid, graceMs)) return;
-  signalGroup(pid, "SIGKILL");
+async function endGroup(group: Group, graceMs: number): Promise<void> {
+  await signalGroup(group, "SIGTERM");
+  if (await groupIsGone(group, graceMs)) return;
+  await signalGroup(group, "SIGKILL");
   // A process in an uninterruptible wait of the kernel outlives even this; every wait ends.
-  await groupIsGone(pid, GRACE_MS);
+  await groupIsGone(group, GRACE_MS);
 }
 
 async function* bounded(
