@@ -2,11 +2,12 @@
  * Every `runtime:*` event: payload, direction, right and delivery, in one table. Payloads stand in contract/.
  * Roles: `host` executes, `ui` asks and watches. No payload that fails its schema reaches a listener.
  */
-import { command, defineContract, event, type CommandsOf, type EventsOf } from "@atomiton/events";
+import { command, defineContract, event, type CommandsOf, type EventBus, type EventsOf } from "@atomiton/events";
 import type { z } from "zod";
 
 import * as commands from "./contract/commands.ts";
 import * as events from "./contract/events.ts";
+import type { LibraryCommands, LibraryEvents } from "./library-contract.ts";
 
 const asked = { from: ["ui"], to: ["host"] } as const;
 const told = { from: ["host"], to: ["ui"] } as const;
@@ -39,9 +40,9 @@ export const runtimeContract = defineContract("runtime@1", {
   "runtime:result": event(events.result, told),
   "runtime:output": event(events.output, told),
   "runtime:state": event(events.state, told),
+  // In the lane of the others: a log of an execution never follows its end. A slow peer loses logs, nothing else.
   "runtime:log": event(events.log, {
     ...told,
-    lane: "bulk",
     queue: { max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" },
   }),
 
@@ -63,6 +64,9 @@ export const runtimeContract = defineContract("runtime@1", {
 export type RuntimeEvents = EventsOf<typeof runtimeContract>;
 /** Name to `{ input, reply }`, of the commands alone. */
 export type RuntimeCommands = CommandsOf<typeof runtimeContract>;
+
+/** A bus that carries both contracts: `new EventBus({ contracts: [runtimeContract, libraryContract], role })`. */
+export type RuntimeBus = EventBus<RuntimeEvents & LibraryEvents, RuntimeCommands & LibraryCommands>;
 
 export type { RtError } from "./errors.ts";
 export type { Breakpoint, ExecState, Mock, NodeState, StopInfo, Val, WaitInfo } from "./contract/values.ts";

@@ -54,7 +54,7 @@ test.each(EVENTS)("[R-IPC-2] runtime:%s as an event goes from host to ui", (name
   expect(parts(table[`runtime:${name}`]).event?.options).toMatchObject({ from: ["host"], to: ["ui"] });
 });
 
-test("[R-IPC-3] progress keeps the last value of an execution, logs are bounded, all else is reliable", () => {
+test("[R-IPC-3] progress keeps the last value of an execution, logs are bounded, all else is reliable, and all share a lane", () => {
   for (const name of EVENTS) {
     const options = parts(table[`runtime:${name}`]).event?.options;
     if (name === "progress") {
@@ -63,6 +63,8 @@ test("[R-IPC-3] progress keeps the last value of an execution, logs are bounded,
     } else {
       expect(options?.delivery ?? "reliable").toBe("reliable");
     }
+    // One lane: order over all events of an execution.
+    expect(options?.lane ?? "main").toBe("main");
     if (name === "log") expect(options?.queue).toEqual({ max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" });
     else expect(options?.queue).toBeUndefined();
   }
