@@ -13,7 +13,7 @@ import type { AnyNodeDef, Effect } from "./define-node.ts";
 import type { Blueprint, NodeDecl, PortType, Problem, ProblemCode, Ref } from "./model.ts";
 import { assignable, formatPortType, itemOf } from "./port-type.ts";
 import { type NodePorts, portsOf } from "./ports.ts";
-import { LOOP_TYPES, type Report, type Scope } from "./scope.ts";
+import { LOOP_TYPES, type Report, type Scope, subPathOf } from "./scope.ts";
 import { wayOut } from "./suggest.ts";
 
 export interface CheckOptions {
@@ -85,16 +85,16 @@ class Check {
   #resolve(scope: Scope, trail: readonly string[], subs: Blueprint[], report: Report): Map<string, Known> {
     const known = new Map<string, Known>();
     for (const decl of scope.nodes.values()) {
+      const path = subPathOf(decl);
       const def =
-        "path" in decl.uses
-          ? this.#sub(decl, decl.uses.path, scope, trail, subs, report)
-          : this.#type(decl, decl.uses, scope, report);
+        path === undefined ? this.#type(decl, scope, report) : this.#sub(decl, path, scope, trail, subs, report);
       known.set(decl.id, { decl, def, ports: def && safePorts(decl, def, scope, report) });
     }
     return known;
   }
 
-  #type(decl: NodeDecl, uses: { type: string; major?: number }, scope: Scope, report: Report): AnyNodeDef | undefined {
+  #type(decl: NodeDecl, scope: Scope, report: Report): AnyNodeDef | undefined {
+    const uses = decl.uses as { type: string; major?: number };
     const def = this.#catalog.get(uses.type, uses.major);
     if (def) return def;
     const at = decl.positions.get("uses") ?? decl.at;
@@ -483,6 +483,7 @@ function checkBody(decl: NodeDecl, def: AnyNodeDef, where: string, report: Repor
 
 function checkSubConfig(decl: NodeDecl, where: string, report: Report): void {
   for (const key of Object.keys(decl.with)) {
+    if (key === "path" && "type" in decl.uses) continue;
     report(
       "CONFIG",
       `${where}.with.${key}`,

@@ -18,6 +18,16 @@ export interface Scope {
   readonly outputs?: ReadonlyMap<string, Ref>;
 }
 
+/** The node type that names another Blueprint in its configuration: the same as `uses: ./path`. */
+const BLUEPRINT_TYPE = "core/blueprint";
+
+/** Path of the Blueprint that a node uses; undefined for nodes of other types. */
+export function subPathOf(decl: Pick<NodeDecl, "uses" | "with">): string | undefined {
+  if ("path" in decl.uses) return decl.uses.path;
+  const path = decl.uses.type === BLUEPRINT_TYPE ? decl.with["path"] : undefined;
+  return typeof path === "string" && !path.includes("${") ? path : undefined;
+}
+
 /** Takes one problem of the Blueprint that is being checked; `where` in the file's own terms. */
 export type Report = (
   code: ProblemCode,

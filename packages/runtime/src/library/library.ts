@@ -1,0 +1,236 @@
+/** The Blueprints of one folder, by id or path: listed, loaded, checked, and drawn. */
+import { createHash } from "node:crypto";
+import { dirname, join, relative, resolve, sep } from "node:path";
+
+import type { NodeCatalog } from "../blueprint/catalog.ts";
+import { checkBlueprint } from "../blueprint/check.ts";
+import type { Blueprint, NodeDecl, Problem } from "../blueprint/model.ts";
+import { parseBlueprint } from "../blueprint/parse.ts";
+import { formatPortType } from "../blueprint/port-type.ts";
+import { wayOut } from "../blueprint/suggest.ts";
+import { RuntimeError } from "../errors.ts";
+import type { BlueprintEntry, BlueprintInfo } from "../library-contract.ts";
+import { BLUEPRINT_FILE, findBlueprints, type FoundFile, readBelow, reason } from "./folder.ts";
+import { type Graph, graphOf } from "./graph.ts";
+
+export interface Library {
+  /** As it was given. */
+  readonly dir: string;
+  /**
+   * Every Blueprint below the folder, by path. Where two files share an id, both go by their paths.
+   * @throws RuntimeError LIMIT for folders that hold too much, UNKNOWN_BLUEPRINT when the folder is not there.
+   */
+  list(): Promise<BlueprintEntry[]>;
+  /**
+   * A Blueprint that can run, by its id or by its path below the folder.
+   * @throws RuntimeError UNKNOWN_BLUEPRINT; INVALID_BLUEPRINT with `details.problems`.
+   */
+  load(idOrPath: string): Promise<Blueprint>;
+  /** What forms and pictures show of a Blueprint, also of one with problems. @throws RuntimeError UNKNOWN_BLUEPRINT. */
+  describe(idOrPath: string): Promise<BlueprintInfo>;
+  /** Nodes and wires alone. @throws RuntimeError UNKNOWN_BLUEPRINT; INVALID_BLUEPRINT when the file cannot be read. */
+  graph(idOrPath: string): Promise<Graph>;
+  /** For `checkBlueprint`: the Blueprint at `path`, relative to the file that names it. Never throws. Cached by content. */
+  loadSub(path: string, fromFile: string): { blueprint?: Blueprint; problems: Problem[] };
+}
+
+export interface LibraryOptions {
+  /** Left out: files are parsed, but not checked against node types. */
+  catalog?: NodeCatalog;
+}
+
+/** Parsed files that are kept, the least recently used going first. */
+const KEPT_FILES = 256;
+/** Characters that a kept file may have; larger ones are parsed again. */
+const KEPT_CHARACTERS = 1024 * 1024;
+
+const NO_TYPES: NodeCatalog = { get: () => undefined, all: () => [] };
+
+/**
+ * Opens the Blueprints of a folder. Nothing is read before it is asked for, and nothing is watched.
+ * @example
+ * const library = openLibrary("blueprints", { catalog: createCatalog(coreNodes) })
+ * const blueprint = await library.load("feed.blueprint.yaml")
+ */
+export const openLibrary = (dir: string, options: LibraryOptions = {}): Library => new FolderLibrary(dir, options);
+
+interface Parsed {
+  readonly blueprint?: Blueprint;
+  readonly problems: Problem[];
+}
+
+interface Opened extends Parsed {
+  readonly found: FoundFile;
+}
+
+class FolderLibrary implements Library {
+  readonly dir: string;
+  readonly #catalog: NodeCatalog | undefined;
+  readonly #parsed = new Map<string, Parsed>();
+
+  constructor(dir: string, { catalog }: LibraryOptions) {
+    this.dir = dir;
+    this.#catalog = catalog;
+  }
+
+  async list(): Promise<BlueprintEntry[]> {
+    const entries: BlueprintEntry[] = [];
+    for (const path of await findBlueprints(this.dir)) entries.push(this.#entryOf(path));
+    const taken = new Map<string, number>();
+    for (const { id } of entries) taken.set(id, (taken.get(id) ?? 0) + 1);
+    return entries.map((entry) => ((taken.get(entry.id) ?? 0) > 1 ? { ...entry, id: entry.file } : entry));
+  }
+
+  async load(idOrPath: string): Promise<Blueprint> {
+    const { blueprint, problems } = this.#checked(await this.#open(idOrPath));
+    const errors = problems.filter((problem) => problem.severity === "error");
+    if (blueprint && errors.length === 0) return blueprint;
+    throw invalid(idOrPath, problems, errors);
+  }
+
+  async describe(idOrPath: string): Promise<BlueprintInfo> {
+    const opened = await this.#open(idOrPath);
+    const { blueprint, problems } = this.#checked(opened);
+    const entry = entryFor(opened.found, blueprint, problems);
+    const known = (await this.list()).find(({ file }) => file === opened.found.path);
+    return {
+      ...entry,
+      id: known?.id ?? entry.id,
+      source: opened.found.text,
+      graph: blueprint ? this.#graphOf(blueprint) : { nodes: [], wires: [] },
+      inputs: [...(blueprint?.inputs.values() ?? [])].map(({ at: _at, type, ...input }) => ({
+        ...input,
+        type: formatPortType(type),
+        schema: { ...input.schema },
+      })),
+      outputs: [...(blueprint?.outputs.values() ?? [])].map(({ name, type, description }) => ({
+        name,
+        type: formatPortType(type),
+        ...(description === undefined ? {} : { description }),
+      })),
+      problems,
+    };
+  }
+
+  async graph(idOrPath: string): Promise<Graph> {
+    const { blueprint, problems } = await this.#open(idOrPath);
+    if (!blueprint) throw invalid(idOrPath, problems, problems);
+    return this.#graphOf(blueprint);
+  }
+
+  loadSub(path: string, fromFile: string): Parsed {
+    const target = join(dirname(fromFile), path);
+    try {
+      return this.#read(relative(resolve(this.dir), resolve(target)));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return {
+        problems: [{ code: "BLUEPRINT_REF", severity: "error", file: target, line: 1, column: 1, where: "", message }],
+      };
+    }
+  }
+
+  #graphOf(blueprint: Blueprint): Graph {
+    return graphOf(blueprint, this.#catalog ?? NO_TYPES, (path) => this.loadSub(path, blueprint.file).blueprint);
+  }
+
+  #entryOf(path: string): BlueprintEntry {
+    try {
+      const opened = this.#read(path);
+      const { blueprint, problems } = this.#checked(opened);
+      return entryFor(opened.found, blueprint, problems);
+    } catch (error) {
+      // Vanished or closed to us since the folder was read: listed, so that nobody wonders where it is.
+      return {
+        id: path,
+        name: path,
+        version: "0.0.0",
+        description: reason(error),
+        file: path,
+        nodes: 0,
+        errors: 1,
+        warnings: 0,
+        changedAt: 0,
+      };
+    }
+  }
+
+  async #open(idOrPath: string): Promise<Opened> {
+    if (BLUEPRINT_FILE.test(idOrPath)) return this.#read(idOrPath);
+    const entries = await this.list();
+    const entry = entries.find(({ id }) => id === idOrPath);
+    if (entry) return this.#read(entry.file);
+    const twins = entries.filter(({ file, id }) => id === file && this.#read(file).blueprint?.id === idOrPath);
+    if (twins.length > 0) {
+      throw new RuntimeError(
+        "INVALID_BLUEPRINT",
+        `Cannot load the Blueprint "${idOrPath}": ${twins.length} files have this id (${twins.map(({ file }) => file).join(", ")}); give each its own, or name the path`,
+        { id: idOrPath, files: twins.map(({ file }) => file) },
+      );
+    }
+    const known = entries.flatMap(({ id, file, name }) => [id, file, name]);
+    throw new RuntimeError(
+      "UNKNOWN_BLUEPRINT",
+      `Cannot load the Blueprint "${idOrPath}": no file in ${this.dir} has this id; ${wayOut(idOrPath, new Set(known), "the folder holds none")}`,
+      {
+        id: idOrPath,
+        dir: this.dir,
+      },
+    );
+  }
+
+  #read(path: string): Opened {
+    const found = readBelow(this.dir, path);
+    // As the user named the folder: what messages show, and where relative paths of the Blueprint start.
+    const file = join(this.dir, found.path.split("/").join(sep));
+    const key = `${file}\0${createHash("sha256").update(found.text).digest("hex")}`;
+    const parsed = this.#parsed.get(key) ?? parseBlueprint(found.text, file);
+    this.#parsed.delete(key);
+    if (found.text.length <= KEPT_CHARACTERS) this.#parsed.set(key, parsed);
+    if (this.#parsed.size > KEPT_FILES) this.#parsed.delete(this.#parsed.keys().next().value ?? "");
+    return { ...parsed, found };
+  }
+
+  #checked({ blueprint, problems }: Parsed): { blueprint?: Blueprint; problems: Problem[] } {
+    if (!blueprint || !this.#catalog) return blueprint ? { blueprint, problems } : { problems };
+    const checked = checkBlueprint(blueprint, this.#catalog, {
+      load: (path, fromFile) => this.loadSub(path, fromFile),
+    });
+    return { blueprint, problems: [...problems, ...checked] };
+  }
+}
+
+function entryFor(found: FoundFile, blueprint: Blueprint | undefined, problems: readonly Problem[]): BlueprintEntry {
+  const errors = problems.filter((problem) => problem.severity === "error").length;
+  return {
+    id: blueprint?.id ?? found.path,
+    name: blueprint?.name ?? found.path,
+    version: blueprint?.version ?? "0.0.0",
+    ...(blueprint?.description === undefined ? {} : { description: blueprint.description }),
+    file: found.path,
+    nodes: blueprint ? countNodes(blueprint) : 0,
+    errors,
+    warnings: problems.length - errors,
+    changedAt: found.changedAt,
+  };
+}
+
+function countNodes(blueprint: Blueprint): number {
+  let count = 0;
+  const layers: ReadonlyMap<string, NodeDecl>[] = [blueprint.nodes];
+  for (let nodes; (nodes = layers.pop());) {
+    count += nodes.size;
+    for (const { body } of nodes.values()) if (body) layers.push(body.nodes);
+  }
+  return count;
+}
+
+function invalid(idOrPath: string, problems: readonly Problem[], errors: readonly Problem[]): RuntimeError {
+  const [first] = errors;
+  const more = errors.length > 1 ? `, and ${errors.length - 1} more` : "";
+  const where = first ? `${first.file}:${first.line}:${first.column} ${first.message}${more}` : "it cannot be read";
+  return new RuntimeError("INVALID_BLUEPRINT", `Cannot run the Blueprint "${idOrPath}": ${where}; mend the file`, {
+    blueprint: idOrPath,
+    problems,
+  });
+}
