@@ -33,3 +33,4 @@ declare class MessageChannel {
   readonly port1: MessageChannelPort;
   readonly port2: MessageChannelPort;
 }
+declare function structuredClone<T>(value: T): T;

@@ -1,8 +1,11 @@
 import type { Clock } from "../core/clock.ts";
-import type { EventsError } from "../core/errors.ts";
 import type { Lane } from "../core/contract.ts";
+import type { EventsError } from "../core/errors.ts";
+import type { Limits } from "../wire/limits.ts";
 import type { Transport } from "../wire/transport.ts";
+import { Conversation } from "./conversation.ts";
 import type { EventExtra, Message, Origin, SendPolicy } from "./messages.ts";
+import type { SessionTable } from "./table.ts";
 
 /** Who is at the other end, as this side decided: nothing of it is read from later frames. */
 export interface Peer {
@@ -46,7 +49,15 @@ export interface Gap {
   readonly names?: Readonly<Record<string, number>>;
 }
 
-export type Violation = "invalid" | "direction" | "denied" | "unknown" | "too-large" | "too-deep" | "too-many" | "protocol";
+export type Violation =
+  | "invalid"
+  | "direction"
+  | "denied"
+  | "unknown"
+  | "too-large"
+  | "too-deep"
+  | "too-many"
+  | "protocol";
 
 /** The bus, as the session sees it. All calls are synchronous, in the order of the lane, and never throw. */
 export interface Receiver {
@@ -70,6 +81,31 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** 0 to 1, as Math.random. */
   readonly random: () => number;
+  /** What differs from the defaults of `Limits`. */
+  readonly limits?: Partial<Limits>;
+  /** Sessions of this bus that peers may resume: one table for all its sessions. Left out: none of a peer's can be. */
+  readonly sessions?: SessionTable;
+  /** Number of this side's first frame in each lane, below 2^32. Default 0. */
+  readonly firstSeq?: number;
+}
+
+/** Figures of one session, as they are now. */
+export interface SessionGauges {
+  readonly queuedBytes: number;
+  readonly queuedMessages: number;
+  /** Values of `latest` events that wait for their turn. */
+  readonly heldEvents: number;
+  readonly unackedBytes: number;
+  readonly unackedFrames: number;
+  /** Events that were given up: volatile without a connection, over a queue's limit, lost with a session. */
+  readonly droppedEvents: number;
+  readonly duplicateFrames: number;
+  readonly receivedFrames: number;
+  /** Units handed to the medium that carried numbered frames or acknowledgements. */
+  readonly sentUnits: number;
+  /** Time since the peer was last heard; 0 while not open. */
+  readonly silentMs: number;
+  readonly violations: Readonly<Partial<Record<Violation, number>>>;
 }
 
 /** The conversation between two buses over a transport that may be replaced under it. */
@@ -84,4 +120,18 @@ export interface Session {
   flush(): Promise<void>;
   /** Idempotent. Says goodbye where it can; the peer does not wait for a resume. */
   close(reason?: string): void;
+  /** Changes how many unacknowledged bytes the peer may have in a lane; 0 stops it. Ignored while not open. */
+  credit(lane: Lane, bytes: number): void;
+  gauges(): SessionGauges;
+}
+
+/**
+ * Begins a session: opens the transport and says HELLO. The receiver is never called before this returns.
+ *
+ * A link that is lost and comes back as a new session reports `open` with `resumed: false` again, after `onHello`: then
+ * interest must be announced anew. A session whose connection turned out to carry on an earlier session ends with CLOSED
+ * and `details.resumed`: that is no fault.
+ */
+export function openSession(options: SessionOptions): Session {
+  return new Conversation(options);
 }

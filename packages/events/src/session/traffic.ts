@@ -1,0 +1,592 @@
+/**
+ * What flows in an open session: numbered frames in three lanes, their acknowledgements and credit.
+ *
+ * 1. Everything queued in one tick leaves together; a full frame leaves at once.
+ * 2. A frame is numbered in its lane, kept until the peer acknowledged it, and sent again after a resume.
+ * 3. The receiver takes frames in order only: an old number is acknowledged again and dropped, a hole is asked for.
+ * 4. Unacknowledged bytes of a lane never exceed the window that the peer granted.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Lane as LaneName } from "../core/contract.ts";
+import { EventsError } from "../core/errors.ts";
+import type { Codec } from "../wire/codec.ts";
+import {
+  FLAG_FIRST,
+  FLAG_LAST,
+  FLAG_LOWERED,
+  FLAG_RESEND,
+  FRAME_TYPE,
+  LANES,
+  nextSerial,
+  packFrame,
+  patchAck,
+  serialDistance,
+  type RawFrame,
+} from "../wire/frame.ts";
+import type { Limits } from "../wire/limits.ts";
+import { copyOut, measure, raise, type Outgoing } from "../wire/payload.ts";
+import type { Medium } from "../wire/transport.ts";
+import { extraSlot, list, protocol, readBody, record, slotsOf, text, typeOf, uint } from "./bodies.ts";
+import type { Greeting } from "./handshake.ts";
+import { CHUNK_HEADER, Lane, type Assembly, type Sent } from "./lane.ts";
+import { Latest } from "./latest.ts";
+import type { EventExtra, Message, SendPolicy } from "./messages.ts";
+import { gapEntry, type Entry } from "./outbox.ts";
+import type { Road } from "./road.ts";
+import type { Receiver, Violation } from "./session.ts";
+
+export interface TrafficOptions {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly codec: Codec;
+  readonly medium: Medium;
+  readonly receiver: Receiver;
+  readonly violation: (kind: Violation, error: EventsError) => void;
+  /** An event asked to end the link when its queue is full. */
+  readonly overflow: (error: EventsError) => void;
+}
+
+/** Containers around a payload: the list of the frame, the lists that lowered values need. */
+const BODY_DEPTH = 2;
+/** A body on the wire nests deeper than the payload it was lowered from: each Map or Error is three containers. */
+const LOWERED_DEPTH = 3;
+/** Longest wait of a sender that nears the peer's frame limit. */
+const PACE_MS = 5;
+
+export class Traffic {
+  readonly lanes: readonly Lane[];
+  readonly #options: TrafficOptions;
+  readonly #latest: Latest;
+  #road: Road | undefined;
+  #names: ReadonlyMap<string, number> = new Map();
+  #peerNames: readonly string[] = [];
+  #stopped = false;
+  #scheduled = false;
+  #cancelAck: (() => void) | undefined;
+  #cancelPace: (() => void) | undefined;
+  /** Units that may be sent now without nearing the peer's limit. */
+  #tokens = Infinity;
+  #tokensAt = 0;
+  #unitsPerSecond = Infinity;
+  readonly #peerSubs = new Set<number>();
+  readonly #peerRequests = new Set<number>();
+  #waiters: { readonly upTo: readonly number[]; done(): void; failed(error: EventsError): void }[] = [];
+
+  droppedEvents = 0;
+  duplicateFrames = 0;
+  receivedFrames = 0;
+  sentUnits = 0;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    const { codec, medium, limits } = options;
+    this.lanes = LANES.map((_, code) => new Lane(code, codec, medium, limits.chunkBytes));
+    this.#latest = new Latest(options.clock, (entry) => this.#push(this.#laneOf(entry.policy!.lane), entry));
+  }
+
+  get heldEvents(): number {
+    return this.#latest.held;
+  }
+
+  get queuedBytes(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.outbox.bytes, 0);
+  }
+
+  event(policy: SendPolicy, data: unknown, extra?: EventExtra): void {
+    for (const { name, keyOf } of policy.flushes ?? []) this.#latest.flush(latestKey(name, keyOf(data)));
+    if (policy.delivery === "volatile" && this.#road === undefined) {
+      this.droppedEvents++;
+      return;
+    }
+    const slot = extraSlot(extra);
+    const copy = this.#copy(data, policy.maxBytes);
+    const isLatest = policy.delivery === "latest" && extra?.sub === undefined;
+    const key = isLatest ? latestKey(policy.name, policy.keyOf?.(data) ?? "") : undefined;
+    const slots = slot === undefined ? [policy.name, copy.value] : [policy.name, copy.value, slot];
+    const entry = newEntry(FRAME_TYPE.events, slots, copy, policy, key);
+    if (key !== undefined && policy.everyMs !== undefined) this.#latest.offer(key, policy.everyMs, entry);
+    else this.#push(this.#laneOf(policy.lane), entry);
+  }
+
+  send(message: Message, laneName: LaneName): void {
+    const lane = this.#laneOf(laneName);
+    const { limits } = this.#options;
+    if (this.queuedBytes > limits.outboxBytes * 2) {
+      throw new EventsError(
+        "QUEUE_FULL",
+        `Cannot send a ${message.t}: ${this.queuedBytes} bytes wait for a slow peer already`,
+      );
+    }
+    const copy = "data" in message ? this.#copy(message.data, limits.messageBytes) : undefined;
+    const plain = copy === undefined ? message : ({ ...message, data: undefined } as Message);
+    const rest = this.#copy(slotsOf(plain), limits.messageBytes, copy?.asBytes);
+    const slots = rest.value as unknown[];
+    if (copy !== undefined) slots[message.t === "request" ? 2 : 1] = copy.value;
+    if (message.t === "reply" || message.t === "error") this.#peerRequests.delete(message.id);
+    const bytes = rest.bytes + (copy?.bytes ?? 0);
+    const lowered = rest.lowered || copy?.lowered === true;
+    this.#push(lane, newEntry(typeOf(message), slots, { bytes, lowered, asBytes: copy?.asBytes ?? rest.asBytes }));
+  }
+
+  #copy(value: unknown, maxBytes: number, forceBytes = false): Outgoing & { asBytes: boolean } {
+    const { medium, limits } = this.#options;
+    if (forceBytes) return { ...copyOut(value, "bytes", maxBytes, limits.depth), asBytes: true };
+    const copy = copyOut(value, medium, maxBytes, limits.depth);
+    if (medium === "bytes" || copy.bytes <= limits.chunkBytes) return { ...copy, asBytes: false };
+    return { ...copyOut(value, "bytes", maxBytes, limits.depth), asBytes: true };
+  }
+
+  #push(lane: Lane, entry: Entry): void {
+    const { limits, overflow } = this.#options;
+    if (this.#stopped) return;
+    if (entry.policy !== undefined && lane.outbox.overflows(entry.policy, entry.bytes)) {
+      const { name } = entry.policy;
+      return overflow(
+        new EventsError("QUEUE_FULL", `Cannot keep the link: "${name}" is full for a slow peer and says to close`, {
+          name,
+        }),
+      );
+    }
+    lane.push(entry);
+    let queued = this.queuedBytes;
+    while (queued > limits.outboxBytes) {
+      if (entry.policy?.delivery === "volatile") {
+        lane.outbox.remove((each) => each === entry);
+        this.droppedEvents++;
+        break;
+      }
+      if (!this.#dropOldest(lane, entry)) break;
+      queued = this.queuedBytes;
+    }
+    // A full frame gains nothing by waiting for the end of the tick, and a long burst would fill the outbox.
+    if (lane.outbox.bytes >= limits.chunkBytes && this.#road !== undefined && !this.#scheduledPump()) this.pump();
+    this.schedule();
+  }
+
+  #scheduledPump(): boolean {
+    return this.#cancelPace !== undefined;
+  }
+
+  #dropOldest(lane: Lane, keep: Entry): boolean {
+    const reason = `more than ${this.#options.limits.outboxBytes} bytes waited for a slow peer`;
+    for (const each of [lane, ...this.lanes]) {
+      if (!each.outbox.dropOldest(reason, keep)) continue;
+      this.droppedEvents++;
+      return true;
+    }
+    return false;
+  }
+
+  #laneOf(name: LaneName): Lane {
+    return this.lanes[LANES.indexOf(name)]!;
+  }
+
+  schedule(): void {
+    if (this.#scheduled || this.#stopped || this.#road === undefined) return;
+    this.#scheduled = true;
+    this.#options.clock.endOfTick(() => {
+      this.#scheduled = false;
+      this.pump();
+    });
+  }
+
+  /** Hands over what credit, the medium and the peer's frame limit allow. */
+  pump(): void {
+    const { limits } = this.#options;
+    const road = this.#road;
+    while (road !== undefined && road === this.#road && !road.isFull && !road.isClosed && this.#mayPace()) {
+      const unit: { lane: Lane; sent: Sent }[] = [];
+      let bytes = 0;
+      for (const lane of this.lanes) {
+        while (bytes < limits.chunkBytes) {
+          const sent = lane.take(this.#names);
+          if (sent === undefined) break;
+          bytes += sent.bytes;
+          unit.push({ lane, sent });
+        }
+        if (bytes >= limits.chunkBytes) break;
+      }
+      const acks = this.lanes.filter((lane) => lane.ackDue && !unit.some((each) => each.lane === lane));
+      if (unit.length === 0 && acks.length === 0) return;
+      this.#write(road, unit, acks);
+    }
+  }
+
+  #write(road: Road, unit: readonly { lane: Lane; sent: Sent }[], acks: readonly Lane[]): void {
+    const frames: unknown[] = unit.map(({ lane, sent }) => {
+      const { type, flags, seq, payload } = sent;
+      if (road.medium === "clone") return [type, flags, lane.code, seq, lane.seen, payload];
+      patchAck(payload as Uint8Array, lane.seen);
+      return payload;
+    });
+    for (const lane of acks) {
+      const flags = lane.resendDue ? FLAG_RESEND : 0;
+      if (road.medium === "clone") frames.push([FRAME_TYPE.ack, flags, lane.code, 0, lane.seen, null]);
+      else frames.push(packFrame(FRAME_TYPE.ack, flags, lane.code, 0, lane.seen, NO_BODY));
+    }
+    for (const { lane } of unit) if (!lane.resendDue) clearAck(lane);
+    for (const lane of acks) clearAck(lane);
+    if (this.lanes.every((lane) => lane.unackedReceivedBytes === 0)) this.#stopAckTimer();
+    this.sentUnits++;
+    this.#tokens--;
+    road.send(
+      road.medium === "clone"
+        ? frames.length === 1
+          ? (frames[0] as unknown[])
+          : frames
+        : join(frames as Uint8Array[]),
+    );
+  }
+
+  /** False, and a timer set, when the peer's frame limit is near: what waits then leaves in fuller frames. */
+  #mayPace(): boolean {
+    if (this.#unitsPerSecond === Infinity) return true;
+    if (this.#cancelPace !== undefined) return false;
+    const now = this.#options.clock.monotonic();
+    this.#tokens = Math.min(
+      this.#unitsPerSecond / 4,
+      this.#tokens + ((now - this.#tokensAt) * this.#unitsPerSecond) / 2_000,
+    );
+    this.#tokensAt = now;
+    if (this.#tokens >= 1) return true;
+    this.#cancelPace = this.#options.clock.after(PACE_MS, () => {
+      this.#cancelPace = undefined;
+      this.pump();
+    });
+    return false;
+  }
+
+  /** A new session: what both sides said in HELLO. */
+  begin(names: readonly string[], peerNames: readonly string[], firstSeq: number, peer: Greeting): void {
+    this.#names = new Map(names.map((name, number) => [name, number]));
+    this.#peerNames = peerNames;
+    this.#unitsPerSecond = peer.framesPerSecond > 0 ? peer.framesPerSecond : Infinity;
+    this.#tokens = this.#unitsPerSecond / 4;
+    this.#tokensAt = this.#options.clock.monotonic();
+    for (const lane of this.lanes) {
+      lane.begin(firstSeq);
+      lane.seen = (peer.firstSeq - 1) >>> 0;
+      lane.window = peer.windowBytes[lane.code]!;
+    }
+  }
+
+  attach(road: Road): void {
+    this.#road = road;
+    this.schedule();
+  }
+
+  detach(): void {
+    if (this.#road === undefined) return;
+    this.#road = undefined;
+    this.#stopAckTimer();
+    this.#cancelPace?.();
+    this.#cancelPace = undefined;
+    for (const lane of this.lanes) this.droppedEvents += lane.dropVolatile();
+  }
+
+  get seen(): number[] {
+    return this.lanes.map((lane) => lane.seen);
+  }
+
+  /** The peer came back: it has everything up to `seen`, the rest goes out again. */
+  resumeFrom(seen: readonly number[]): boolean {
+    if (!this.lanes.every((lane) => lane.acknowledge(seen[lane.code]!))) return false;
+    for (const lane of this.lanes) lane.resend();
+    this.#settle();
+    return true;
+  }
+
+  /** The session is over, the link goes on: leaves a marker for what is lost, on both sides. */
+  forgetSession(reason: string): void {
+    for (const lane of this.lanes) {
+      const from = nextSerial(lane.seen);
+      const lost = lane.forgetSession();
+      if (lost.size > 0) lane.outbox.unshift(gapEntry(lost, reason, lane.queuedIndex));
+      for (const count of lost.values()) this.droppedEvents += count;
+      this.#options.receiver.onGap({ from, to: from, lane: LANES[lane.code]!, reason });
+    }
+    this.#peerSubs.clear();
+    this.#peerRequests.clear();
+    this.#fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${reason}`));
+  }
+
+  stop(error: EventsError): void {
+    this.#stopped = true;
+    this.detach();
+    this.#latest.clear();
+    this.#peerSubs.clear();
+    this.#peerRequests.clear();
+    for (const lane of this.lanes) lane.outbox.remove(() => true);
+    this.#fail(error);
+  }
+
+  releaseHeld(): void {
+    this.#latest.flushAll();
+  }
+
+  flush(): Promise<void> {
+    this.releaseHeld();
+    const upTo = this.lanes.map((lane) => lane.queuedIndex);
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ upTo, done: resolve, failed: reject });
+      this.pump();
+      this.#settle();
+    });
+  }
+
+  get isWaitedFor(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  #settle(): void {
+    if (this.#waiters.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => {
+      if (this.lanes.some((lane) => lane.oldestIndex <= waiter.upTo[lane.code]!)) return true;
+      waiter.done();
+      return false;
+    });
+  }
+
+  #fail(error: EventsError): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.failed(error);
+  }
+
+  /** A numbered frame, ACK or CREDIT. Throws `EventsError` PROTOCOL for a header that no sender makes. */
+  receive(frame: RawFrame): void {
+    const lane = this.lanes[frame.lane];
+    if (lane === undefined) throw protocol(`lane ${frame.lane} is not known`);
+    if (!lane.acknowledge(frame.ack)) throw protocol("it acknowledges what was never sent");
+    if (frame.type === FRAME_TYPE.ack) {
+      if ((frame.flags & FLAG_RESEND) !== 0) lane.resend();
+    } else if (frame.type === FRAME_TYPE.credit) {
+      lane.window = uint(list(this.#decode(frame.body, 1).value, "CREDIT")[0], "a window");
+    } else {
+      this.#take(lane, frame);
+    }
+    this.#settle();
+    if (lane.hasMore || lane.ackDue) this.schedule();
+  }
+
+  #take(lane: Lane, frame: RawFrame): void {
+    const expected = nextSerial(lane.seen);
+    const distance = serialDistance(frame.seq, expected);
+    if (distance < 0) {
+      this.duplicateFrames++;
+      lane.ackDue = true;
+      return;
+    }
+    if (distance > 0) {
+      if (lane.askedAt === expected) return;
+      lane.askedAt = expected;
+      lane.resendDue = true;
+      lane.ackDue = true;
+      return;
+    }
+    lane.seen = frame.seq;
+    lane.askedAt = -1;
+    this.receivedFrames++;
+    try {
+      this.#open(lane, frame);
+    } catch (error) {
+      // Its number is taken: sent again, it would be as bad. What it held is lost, and says so.
+      const fault = error instanceof EventsError ? error : protocol("its body cannot be read");
+      this.#options.violation(kindOf(fault), fault);
+      this.#options.receiver.onGap({ from: frame.seq, to: frame.seq, lane: LANES[lane.code]!, reason: fault.message });
+    }
+  }
+
+  #open(lane: Lane, frame: RawFrame): void {
+    if (frame.type === FRAME_TYPE.chunk) return this.#chunk(lane, frame);
+    const { value, bytes } = this.#decode(frame.body, this.#options.limits.depth);
+    this.#received(lane, bytes);
+    if (frame.type === FRAME_TYPE.gap) return this.#gap(lane, frame.seq, value);
+    this.#deliver(frame.type, (frame.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
+  }
+
+  #decode(body: unknown, depth: number): { value: unknown; bytes: number } {
+    const { medium, limits, codec } = this.#options;
+    if (medium === "bytes") {
+      if (!(body instanceof Uint8Array)) throw protocol("its body is not bytes");
+      return { value: codec.decode(body, depth * LOWERED_DEPTH + BODY_DEPTH), bytes: body.byteLength };
+    }
+    return { value: body, bytes: measure(body, limits.messageBytes, depth * LOWERED_DEPTH + BODY_DEPTH) };
+  }
+
+  #gap(lane: Lane, seq: number, value: unknown): void {
+    const [reason, counts] = list(value, "GAP");
+    const names: Record<string, number> = {};
+    for (const [name, count] of Object.entries(record(counts, "the lost"))) {
+      Object.defineProperty(names, name, { value: uint(count, "a count"), enumerable: true });
+    }
+    this.#options.receiver.onGap({
+      from: seq,
+      to: seq,
+      lane: LANES[lane.code]!,
+      reason: text(reason, "a reason", 4_096),
+      names,
+    });
+  }
+
+  #chunk(lane: Lane, frame: RawFrame): void {
+    const part = frame.body;
+    if (!(part instanceof Uint8Array)) throw protocol("a chunk is not bytes");
+    this.#received(lane, part.byteLength);
+    const isLast = (frame.flags & FLAG_LAST) !== 0;
+    if ((frame.flags & FLAG_FIRST) !== 0) {
+      lane.skipping = false;
+      lane.assembly = undefined;
+      try {
+        lane.assembly = beginAssembly(part, this.#options.limits.messageBytes);
+      } catch (error) {
+        lane.skipping = !isLast;
+        throw error;
+      }
+    } else if (lane.skipping) {
+      lane.skipping = !isLast;
+      return;
+    }
+    const { assembly } = lane;
+    if (assembly === undefined) throw protocol("a chunk has no beginning");
+    addPart(assembly, (frame.flags & FLAG_FIRST) !== 0 ? part.subarray(CHUNK_HEADER) : part);
+    if (!isLast) return;
+    lane.assembly = undefined;
+    if (assembly.at !== assembly.total) throw protocol("its chunks are shorter than the message");
+    const { codec, limits } = this.#options;
+    const value = codec.decode(assembly.bytes.subarray(0, assembly.total), limits.depth * LOWERED_DEPTH + BODY_DEPTH);
+    this.#deliver(assembly.type, (assembly.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
+  }
+
+  #deliver(type: number, body: unknown): void {
+    const { receiver, violation } = this.#options;
+    // oxlint-disable-next-line typescript/no-this-alias
+    const traffic = this;
+    readBody(type, body, this.#peerNames, {
+      event: (name, data, extra) => receiver.onEvent(name, data, extra),
+      message: (message) => this.#admit(message),
+      fault: (error) => violation(kindOf(error), error),
+      get stopped() {
+        return traffic.#stopped;
+      },
+    });
+  }
+
+  /** Counts what the peer holds open here; over the limit it is answered, not served. */
+  #admit(message: Message): void {
+    const { receiver, limits } = this.#options;
+    if (message.t === "sub" || message.t === "request") {
+      const isSub = message.t === "sub";
+      const open = isSub ? this.#peerSubs : this.#peerRequests;
+      const limit = isSub ? limits.subscriptions : limits.openRequests;
+      if (open.size >= limit && !open.has(message.id)) return this.#refuse(message, limit);
+      open.add(message.id);
+    } else if (message.t === "unsub") this.#peerSubs.delete(message.id);
+    else if (message.t === "cancel") this.#peerRequests.delete(message.id);
+    receiver.onMessage(message);
+  }
+
+  #refuse(message: Message & { t: "sub" | "request" }, limit: number): void {
+    const what = message.t === "sub" ? "subscriptions" : "open requests";
+    const error = new EventsError("LIMIT", `Cannot serve more: the link has ${limit} ${what} already`, { limit });
+    this.#options.violation("too-many", error);
+    const wire = { code: error.code, message: error.message, details: { limit } };
+    const { id } = message;
+    this.send(message.t === "sub" ? { t: "suback", id, error: wire } : { t: "error", id, error: wire }, "control");
+  }
+
+  #received(lane: Lane, bytes: number): void {
+    const { limits, clock } = this.#options;
+    lane.unackedReceivedBytes += bytes + 1;
+    if (lane.unackedReceivedBytes >= limits.ackBytes) lane.ackDue = true;
+    else
+      this.#cancelAck ??= clock.after(limits.ackMs, () => {
+        this.#cancelAck = undefined;
+        this.acknowledgeAll();
+        this.pump();
+      });
+  }
+
+  /** Remembers what was sent before a PING. */
+  probe(): void {
+    for (const lane of this.lanes) lane.probe();
+  }
+
+  /** PONG came: what was sent before the PING and is not acknowledged was lost by the medium. */
+  answered(): void {
+    for (const lane of this.lanes) if (lane.resendProbed()) this.schedule();
+  }
+
+  /** Everything received is acknowledged with the next unit. */
+  acknowledgeAll(): void {
+    for (const lane of this.lanes) if (lane.unackedReceivedBytes > 0) lane.ackDue = true;
+  }
+
+  #stopAckTimer(): void {
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
+  }
+}
+
+const NO_BODY = new Uint8Array(0);
+
+function clearAck(lane: Lane): void {
+  lane.ackDue = false;
+  lane.resendDue = false;
+  lane.unackedReceivedBytes = 0;
+}
+
+function latestKey(name: string, key: string): string {
+  return `${name}\u0000${key}`;
+}
+
+function newEntry(
+  type: number,
+  slots: unknown[],
+  copy: { readonly bytes: number; readonly lowered: boolean; readonly asBytes: boolean },
+  policy?: SendPolicy,
+  key?: string,
+): Entry {
+  const { bytes, lowered, asBytes } = copy;
+  const place = { index: 0, lost: undefined, reason: "", previous: undefined, next: undefined, queued: false };
+  return { type, slots, bytes, lowered, asBytes, policy, key, ...place };
+}
+
+export function join(parts: readonly Uint8Array[]): Uint8Array {
+  // Always a copy: the transport owns what it gets, the frame may have to be sent again.
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}
+
+function beginAssembly(part: Uint8Array, maxBytes: number): Assembly {
+  if (part.byteLength < CHUNK_HEADER) throw protocol("a first chunk is too short");
+  const total = new DataView(part.buffer, part.byteOffset).getUint32(4, true);
+  if (total > maxBytes) {
+    throw new EventsError("LIMIT", `Cannot receive a message of ${total} bytes: the limit is ${maxBytes}`, {
+      total,
+      maxBytes,
+    });
+  }
+  return { type: part[0]!, flags: part[1]!, total, bytes: new Uint8Array(Math.min(total, 65_536)), at: 0 };
+}
+
+function addPart(assembly: Assembly, part: Uint8Array): void {
+  const end = assembly.at + part.byteLength;
+  if (end > assembly.total) throw protocol("its chunks are longer than the message");
+  if (end > assembly.bytes.byteLength) {
+    const grown = new Uint8Array(Math.min(assembly.total, Math.max(end, assembly.bytes.byteLength * 2)));
+    grown.set(assembly.bytes.subarray(0, assembly.at));
+    assembly.bytes = grown;
+  }
+  assembly.bytes.set(part, assembly.at);
+  assembly.at = end;
+}
+
+export function kindOf(error: EventsError): Violation {
+  if (error.code === "UNKNOWN_EVENT") return "unknown";
+  if (error.code !== "LIMIT") return "protocol";
+  return "depth" in error.details ? "too-deep" : "too-large";
+}

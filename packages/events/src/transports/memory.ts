@@ -1,0 +1,122 @@
+import type { CloseCause, Connection, ConnectionEvents, Frame, Transport } from "../wire/transport.ts";
+
+export interface MemoryPairOptions {
+  /** Frames wait until `flush()` instead of crossing by themselves in a later microtask. Default false. */
+  readonly manual?: boolean;
+}
+
+/** Two ends in one process, and the button that lets waiting frames cross when the pair is manual. */
+export interface MemoryPair extends Array<Transport> {
+  0: Transport;
+  1: Transport;
+  /** Lets everything cross that waits now or is caused by it. Returns how many frames crossed. Bounded by 100,000. */
+  flush(): number;
+  /** Frames and closings that wait. */
+  readonly waiting: number;
+}
+
+const FLUSH_LIMIT = 100_000;
+
+/**
+ * Joins two buses in one process. Frames are cloned, as on any other medium, and cross asynchronously, in order.
+ *
+ * @example
+ * const [a, b] = memoryPair();
+ * ui.connect(a);
+ * host.connect(b);
+ */
+export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transport] & MemoryPair {
+  const queue: (() => void)[] = [];
+  let pumping = false;
+  const run = (): number => {
+    let count = 0;
+    for (let next = queue.shift(); next !== undefined && count < FLUSH_LIMIT; next = queue.shift()) {
+      count++;
+      next();
+    }
+    return count;
+  };
+  const later = (task: () => void): void => {
+    queue.push(task);
+    if (options.manual === true || pumping) return;
+    pumping = true;
+    queueMicrotask(() => {
+      pumping = false;
+      // What this round causes crosses in the next one: a busy pair does not hold up the process.
+      for (const next of queue.splice(0)) next();
+      if (queue.length > 0) later(() => undefined);
+    });
+  };
+  const first = new MemoryEnd(later);
+  const second = new MemoryEnd(later);
+  first.join(second);
+  const pair = [first, second] as unknown as [Transport, Transport] & MemoryPair;
+  Object.defineProperties(pair, { flush: { value: run }, waiting: { get: () => queue.length } });
+  return pair;
+}
+
+class MemoryEnd implements Transport, Connection {
+  readonly name = "memory";
+  readonly medium = "clone";
+  readonly redials = false;
+  readonly #later: (task: () => void) => void;
+  #other: MemoryEnd | undefined;
+  #events: ConnectionEvents | undefined;
+  #closed = false;
+  /** Frames that came before this end was opened: a medium does not lose them. */
+  readonly #early: Frame[] = [];
+
+  constructor(later: (task: () => void) => void) {
+    this.#later = later;
+  }
+
+  join(other: MemoryEnd): void {
+    this.#other = other;
+    other.#other = this;
+  }
+
+  open(events: ConnectionEvents): Connection {
+    if (this.#events !== undefined)
+      throw new TypeError("Cannot open a memory transport: it is open already; make a new pair");
+    this.#events = events;
+    this.#later(() => {
+      if (this.#closed) return;
+      events.onOpen();
+      for (const frame of this.#early.splice(0)) this.#receive(frame);
+    });
+    return this;
+  }
+
+  send(frame: Frame): boolean {
+    if (this.#closed) return true;
+    // Cloned now, as a port would: the sender may go on with its own object.
+    const copy = structuredClone(frame);
+    this.#later(() => {
+      if (this.#other !== undefined) this.#other.#receive(copy);
+    });
+    return true;
+  }
+
+  close(reason = "closed"): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const events = this.#events;
+    this.#later(() => {
+      events?.onClose({ kind: "local", reason, mayRetry: false });
+      if (this.#other !== undefined) this.#other.#gone(reason);
+    });
+  }
+
+  #receive(frame: Frame): void {
+    if (this.#closed) return;
+    if (this.#events === undefined) this.#early.push(frame);
+    else this.#events.onFrame(frame);
+  }
+
+  #gone(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const cause: CloseCause = { kind: "gone", reason, mayRetry: false };
+    this.#events?.onClose(cause);
+  }
+}
