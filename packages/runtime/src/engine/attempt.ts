@@ -1,0 +1,268 @@
+/**
+ * One attempt of one instance. Order: `when`, configuration and inputs are resolved; the node runs; its processes have
+ * ended; the outputs are checked; the scheduler is told, once. An abort fires the signal; who has not settled when the
+ * grace is over is given up, and whatever comes from it later is dropped.
+ */
+import { RuntimeError, type RtError } from "../errors.ts";
+import { runBlueprint } from "./blueprint-node.ts";
+import type { LoopConfig } from "./constructs.ts";
+import { makeContext } from "./context.ts";
+import { isTrue, parseConfig } from "./expressions.ts";
+import { CancelReason, toRtError } from "./failure.ts";
+import { GRACE_MS } from "./host.ts";
+import { collectInputs } from "./inputs.ts";
+import { runLoop } from "./loop.ts";
+import { collectOutputs } from "./outputs.ts";
+import type { ExpressionScope, PlanNode } from "./plan.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { pathOf, type Scope, type Values } from "./scope.ts";
+
+export type Outcome =
+  | { readonly kind: "completed"; readonly outputs: Values }
+  | { readonly kind: "failed"; readonly error: RtError }
+  | { readonly kind: "skipped"; readonly why: string }
+  | { readonly kind: "cancelled" };
+
+interface Prepared {
+  readonly inputs: Record<string, unknown>;
+  readonly config: unknown;
+  readonly idempotencyKey: string | undefined;
+}
+
+export class Attempt {
+  readonly scheduler: Scheduler;
+  readonly scope: Scope;
+  readonly node: PlanNode;
+  readonly number: number;
+  readonly token: number;
+  /** The named lock it holds. */
+  readonly lock: string | undefined;
+  /** Of a loop: what a failing item does. */
+  onItemError: LoopConfig["onItemError"] | undefined;
+  /** The scheduler has its outcome: calls of the node from here on are late. */
+  isOver = false;
+  /** Items that the node gave to its stream ports. */
+  readonly streams: Map<string, unknown[]> = new Map();
+  #controller: AbortController | undefined;
+  #processes: AbortController | undefined;
+  readonly #running = new Set<Promise<unknown>>();
+  #aborted: CancelReason | undefined;
+  #onAbort: (() => void) | undefined;
+  #isRunning = false;
+  #takeBackTimeout: (() => void) | undefined;
+  #takeBackGrace: (() => void) | undefined;
+
+  constructor(
+    scheduler: Scheduler,
+    scope: Scope,
+    node: PlanNode,
+    number: number,
+    token: number,
+    lock: string | undefined,
+  ) {
+    this.scheduler = scheduler;
+    this.scope = scope;
+    this.node = node;
+    this.number = number;
+    this.token = token;
+    this.lock = lock;
+  }
+
+  get path(): string {
+    return pathOf(this.scope, this.node.id);
+  }
+  get aborted(): CancelReason | undefined {
+    return this.#aborted;
+  }
+  /** Made when somebody asks: most nodes never wait for anything. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#aborted);
+    }
+    return this.#controller.signal;
+  }
+  /** Fires with `signal`, and when the node has ended and left processes behind. */
+  get processSignal(): AbortSignal {
+    if (!this.#processes) {
+      this.#processes = new AbortController();
+      if (this.#aborted) this.#processes.abort(this.#aborted);
+    }
+    return this.#processes.signal;
+  }
+
+  begin(): void {
+    let prepared: Prepared | string | Promise<Prepared | string>;
+    try {
+      prepared = this.#prepare();
+    } catch (error) {
+      this.#failEarly(error);
+      return;
+    }
+    if (prepared instanceof Promise)
+      prepared.then(
+        (ready) => this.#run(ready),
+        (error: unknown) => this.#failEarly(error),
+      );
+    else this.#run(prepared);
+  }
+
+  /** Ends it early. A second reason changes nothing. */
+  abort(reason: CancelReason): void {
+    if (this.isOver || this.#aborted) return;
+    this.#aborted = reason;
+    this.#takeBackGrace = this.scheduler.host.clock.after(reason.graceMs, () => void this.#giveUp());
+    this.#controller?.abort(reason);
+    this.#processes?.abort(reason);
+    this.#onAbort?.();
+  }
+
+  /** What loops and Blueprints do on an abort: they end their scopes. */
+  onAbort(run: () => void): void {
+    this.#onAbort = run;
+    if (this.#aborted) run();
+  }
+
+  /** The attempt ends no sooner than this. */
+  holdFor<T>(process: Promise<T>): Promise<T> {
+    this.#running.add(process);
+    const done = (): void => void this.#running.delete(process);
+    process.then(done, done);
+    return process;
+  }
+
+  /** Called by the scheduler when it has the outcome. */
+  close(): void {
+    this.isOver = true;
+    this.#takeBackTimeout?.();
+    this.#takeBackGrace?.();
+  }
+
+  /** What expressions of this attempt see. */
+  expressionScope(inputs: Readonly<Record<string, unknown>>): ExpressionScope {
+    const { facts, host } = this.scheduler;
+    const { item } = this.scope;
+    return {
+      in: inputs,
+      ...(item ? { item: item.value, index: item.index, key: item.key } : {}),
+      run: { ...facts.run, attempt: this.number },
+      secrets: facts.secrets,
+      vars: host.vars,
+    };
+  }
+
+  completed(outputs: Values): void {
+    this.#finish({ kind: "completed", outputs });
+  }
+  failed(error: RtError): void {
+    this.#finish({ kind: "failed", error });
+  }
+
+  #prepare(): Prepared | string | Promise<Prepared | string> {
+    const { node, scope } = this;
+    const inputs = collectInputs(scope, node);
+    if (!node.when && !node.config && !node.idempotencyKey) {
+      return { inputs, config: node.staticConfig, idempotencyKey: undefined };
+    }
+    return this.#evaluate(inputs);
+  }
+
+  async #evaluate(inputs: Record<string, unknown>): Promise<Prepared | string> {
+    const { node, signal } = this;
+    const seen = this.expressionScope(inputs);
+    if (node.when && this.number === 1 && !isTrue(await node.when.evaluate(seen, signal))) return "when: is false";
+    let config = node.staticConfig;
+    if (node.config) {
+      const value = (await node.config.evaluate(seen, signal)) as object;
+      config = parseConfig(node.def, { ...value, ...node.rawConfig });
+    }
+    const key = node.idempotencyKey ? await node.idempotencyKey.evaluate(seen, signal) : undefined;
+    return { inputs, config, idempotencyKey: key === undefined ? undefined : String(key) };
+  }
+
+  #run(prepared: Prepared | string): void {
+    if (this.isOver) return;
+    if (this.#aborted) return this.#finish({ kind: "cancelled" });
+    if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
+    this.#start();
+    const { node } = this;
+    if (node.kind === "loop") return runLoop(this, prepared.inputs, prepared.config as LoopConfig);
+    if (node.kind === "blueprint") return runBlueprint(this, prepared.inputs);
+    let result: Promise<unknown>;
+    try {
+      result = node.def.run(makeContext(this, prepared));
+    } catch (error) {
+      result = Promise.reject(error);
+    }
+    result.then(
+      (value) =>
+        this.#running.size > 0 ? void this.#afterProcesses(() => this.#succeed(value)) : this.#succeed(value),
+      (error: unknown) =>
+        this.#running.size > 0 ? void this.#afterProcesses(() => this.#fail(error)) : this.#fail(error),
+    );
+  }
+
+  #start(): void {
+    this.#isRunning = true;
+    this.scheduler.started(this);
+    const { timeoutMs } = this.node;
+    if (timeoutMs === undefined) return;
+    const { clock } = this.scheduler.host;
+    this.#takeBackTimeout = clock.after(timeoutMs, () => {
+      this.abort(
+        new CancelReason(
+          "timeout",
+          `Attempt ${this.number} of "${this.path}" took longer than ${timeoutMs} ms; raise its timeout, or look at what it waits for`,
+          clock.now(),
+          GRACE_MS,
+        ),
+      );
+    });
+  }
+
+  #succeed(value: unknown): void {
+    if (this.#aborted) return this.#fail(this.#aborted);
+    let outputs: Values;
+    try {
+      outputs = collectOutputs(this, value);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.completed(outputs);
+  }
+
+  #fail(error: unknown): void {
+    this.failed(toRtError(error, this.path, this.number));
+  }
+
+  /** Before the node ran: the states know a failure only of what is running. */
+  #failEarly(error: unknown): void {
+    if (this.isOver) return;
+    if (!this.#aborted && !this.#isRunning) this.#start();
+    this.#fail(error);
+  }
+
+  #finish(outcome: Outcome): void {
+    const reason = this.#aborted;
+    if (!reason || outcome.kind === "skipped") this.scheduler.finish(this, outcome);
+    else if (reason.kind === "cancel") this.scheduler.finish(this, { kind: "cancelled" });
+    else this.scheduler.finish(this, { kind: "failed", error: toRtError(reason, this.path, this.number) });
+  }
+
+  /** The node has ended, its processes have not: they are told to, and waited for. */
+  async #afterProcesses(then: () => void): Promise<void> {
+    this.#processes?.abort(
+      this.#aborted ?? new CancelReason("cancel", "its node has ended", this.scheduler.host.clock.now(), GRACE_MS),
+    );
+    await Promise.allSettled(this.#running);
+    then();
+  }
+
+  /** The grace is over. Processes are being killed: their end is waited for; code that ignores its signal is not. */
+  async #giveUp(): Promise<void> {
+    if (this.node.kind !== "node") return;
+    await Promise.allSettled(this.#running);
+    if (this.isOver) return;
+    this.#finish({ kind: "failed", error: toRtError(new RuntimeError("E_STATE", "given up"), this.path, this.number) });
+  }
+}

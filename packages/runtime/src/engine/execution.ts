@@ -1,0 +1,308 @@
+/**
+ * One run of a plan: its state, its end, its events. Rules:
+ * 1. Every change of state goes through the table of states.ts.
+ * 2. Once `cancelling` is recorded no other end is possible than its own; there is exactly one terminal event, the last.
+ * 3. Nothing starts before `start`: whoever called `execute` has the id by then.
+ */
+import type { ExecState, NodeState, RuntimeMessage, RuntimeState } from "../contract.ts";
+import { RuntimeError, type RtError } from "../errors.ts";
+import { scopeOutputs } from "./blueprint-node.ts";
+import { CancelReason } from "./failure.ts";
+import { EXECUTION_CONCURRENCY, GRACE_MS, type EngineHost } from "./host.ts";
+import type { Plan } from "./plan.ts";
+import { Recorder, type ExecutionHistory } from "./recorder.ts";
+import { makeRedact } from "./redact.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { Scope, Values } from "./scope.ts";
+import { liveNodes, type NodeSnapshot } from "./snapshot.ts";
+import { checkExecutionStep, isFinalExecution } from "./states.ts";
+
+export interface ExecutionSeed {
+  readonly id: string;
+  readonly plan: Plan;
+  readonly input: Values;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly priority: number;
+  /** Milliseconds since 1970: cancelled when it passes. */
+  readonly deadline: number | undefined;
+  readonly host: EngineHost;
+  readonly tell: (message: RuntimeMessage) => void;
+  readonly isHeard: () => boolean;
+  /** Called once, after the terminal event. */
+  readonly onEnd: (execution: Execution) => void;
+}
+
+/** Why it is `cancelling`, which decides how it ends. */
+type Cause = { readonly by: "cancel"; readonly error: RtError } | { readonly by: "failure"; readonly error: RtError };
+
+export class Execution {
+  readonly id: string;
+  readonly plan: Plan;
+  readonly queuedAt: number;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  /** Of a completed execution. */
+  result: Record<string, unknown> | undefined;
+  /** Of a failed or cancelled one. */
+  error: RtError | undefined;
+  /** Node instances known so far. */
+  total = 0;
+  readonly #seed: ExecutionSeed;
+  readonly #recorder: Recorder;
+  readonly #scheduler: Scheduler;
+  #state: ExecState = "queued";
+  #cause: Cause | undefined;
+  #timers: (() => void)[] = [];
+  #startedTick = 0;
+  #waiters: { resolve: (result: Record<string, unknown>) => void; reject: (error: RuntimeError) => void }[] = [];
+  readonly #ended: (() => void)[] = [];
+
+  constructor(seed: ExecutionSeed) {
+    const { id, plan, host, tell, isHeard } = seed;
+    this.id = id;
+    this.plan = plan;
+    this.total = plan.root.instances;
+    this.queuedAt = host.clock.now();
+    this.#seed = seed;
+    this.#recorder = new Recorder({
+      executionId: id,
+      clock: host.clock,
+      redact: makeRedact(seed.secrets),
+      tell,
+      isHeard,
+    });
+    const { blueprint } = plan;
+    this.#scheduler = new Scheduler(
+      host,
+      {
+        id,
+        priority: seed.priority,
+        concurrency: blueprint.policy.concurrency ?? EXECUTION_CONCURRENCY,
+        run: { id, blueprintId: blueprint.id, blueprintName: blueprint.name, startedAt: this.queuedAt },
+        secrets: seed.secrets,
+        unhandled: (error) => this.#unhandled(error),
+      },
+      this.#recorder,
+    );
+  }
+
+  get state(): ExecState {
+    return this.#state;
+  }
+  get seq(): number {
+    return this.#recorder.seq;
+  }
+  get isOver(): boolean {
+    return isFinalExecution(this.#state);
+  }
+  /** Results and calls that came when their attempt was over. */
+  get late(): number {
+    return this.#scheduler.late;
+  }
+  get liveScopes(): number {
+    return this.#scheduler.liveScopes;
+  }
+  /** Node instances that a snapshot names: what it costs to keep it. */
+  get kept(): number {
+    return this.plan.root.nodes.length + this.#scheduler.settled.size;
+  }
+
+  /** Begins. Does nothing when it was cancelled while it was queued. */
+  start(): void {
+    if (this.#state !== "queued") return;
+    const { plan, host, input, deadline } = this.#seed;
+    const { root, blueprint } = plan;
+    this.startedAt = host.clock.now();
+    this.#startedTick = host.clock.monotonic();
+    this.total = root.instances;
+    const { progress } = this.#scheduler;
+    progress.total = root.instances;
+    progress.openLoops = root.loops;
+    this.#recorder.started({
+      blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
+      planHash: plan.hash,
+      host: host.name,
+      resumed: false,
+      recovery: 0,
+      total: root.instances,
+      input: { ...input },
+    });
+    this.#become("running");
+    this.#deadline(blueprint.policy.timeoutMs, "it took longer than its policy allows");
+    if (deadline !== undefined) this.#deadline(deadline - this.startedAt, "its deadline has passed");
+    this.#scheduler.open({ template: root, prefix: "", inputs: input, onEnd: (scope) => this.#rootEnded(scope) });
+    this.#scheduler.turn();
+  }
+
+  /** Asks it to end. True when this call, or an earlier one, decides how it ends; false when it was over. */
+  cancel(reason: string, graceMs: number = GRACE_MS): boolean {
+    return this.#cancel(new CancelReason("cancel", reason, this.#seed.host.clock.now(), graceMs), {
+      code: "CANCELLED",
+      class: "cancelled",
+      message: reason,
+      retryable: false,
+    });
+  }
+
+  /** `runtime:state` with everything, as of the last number given out. */
+  snapshot(): RuntimeState {
+    this.#recorder.flush();
+    return {
+      executionId: this.id,
+      seq: this.#recorder.seq,
+      epoch: 1,
+      ts: this.#seed.host.clock.now(),
+      kind: "snapshot",
+      state: this.#state,
+      nodes: this.#nodes(),
+      waits: [],
+      stops: [],
+    };
+  }
+
+  history(): ExecutionHistory {
+    return this.#recorder.history();
+  }
+
+  /** Sends what has gathered: before a listener comes. */
+  flush(): void {
+    this.#recorder.flush();
+  }
+
+  wait(): Promise<Record<string, unknown>> {
+    if (this.#state === "completed") return Promise.resolve(this.result!);
+    if (this.isOver) return Promise.reject(this.#failure());
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /** Resolves when it is over, however it ended. */
+  ended(): Promise<void> {
+    return this.isOver ? Promise.resolve() : new Promise((resolve) => this.#ended.push(resolve));
+  }
+
+  #cancel(reason: CancelReason, error: RtError): boolean {
+    if (this.isOver) return false;
+    if (this.#state === "cancelling") return true;
+    this.#cause = { by: "cancel", error };
+    if (this.#state === "queued") {
+      this.#end("cancelled", error);
+      return true;
+    }
+    this.#become("cancelling");
+    this.#scheduler.cancel(this.#scheduler.root, reason);
+    return true;
+  }
+
+  #unhandled(error: RtError): void {
+    if (this.#state === "cancelling" || this.plan.root.onFailure === "drain") return;
+    this.#cause = { by: "failure", error };
+    this.#become("cancelling");
+    const { clock } = this.#seed.host;
+    this.#scheduler.cancel(
+      this.#scheduler.root,
+      new CancelReason("cancel", `failure of ${error.path}`, clock.now(), GRACE_MS),
+    );
+  }
+
+  /** Every instance is final and every attempt has settled: the only way to an end, but for a queued execution. */
+  #rootEnded(root: Scope): void {
+    if (this.#cause) this.#end(this.#cause.by === "cancel" ? "cancelled" : "failed", this.#cause.error);
+    else if (root.failure) this.#end("failed", root.failure);
+    else this.#complete(scopeOutputs(root) as Record<string, unknown>);
+  }
+
+  #complete(result: Record<string, unknown>): void {
+    this.result = result;
+    this.#close(true);
+    this.#become("completed");
+    const { completed, failed, skipped, cancelled } = this.#scheduler.counts;
+    const none: Record<NodeState, number> = {
+      pending: 0,
+      ready: 0,
+      held: 0,
+      running: 0,
+      waiting: 0,
+      backoff: 0,
+      completed,
+      failed,
+      skipped,
+      cancelled,
+    };
+    const durationMs = this.#seed.host.clock.monotonic() - this.#startedTick;
+    this.#recorder.completed({
+      result,
+      durationMs,
+      activeMs: durationMs,
+      counts: none,
+      cacheHits: 0,
+      handledErrors: this.#scheduler.handledErrors,
+    });
+    this.#settle();
+  }
+
+  #end(state: "failed" | "cancelled", error: RtError): void {
+    this.error = error;
+    this.#close(false);
+    this.#become(state);
+    this.#recorder.ended(error, state);
+    this.#settle();
+  }
+
+  #close(isComplete: boolean): void {
+    for (const takeBack of this.#timers) takeBack();
+    this.#timers = [];
+    this.#scheduler.close();
+    if (this.#state === "queued") return;
+    this.total = this.#scheduler.progress.total;
+    this.#scheduler.progress.end(isComplete);
+  }
+
+  #settle(): void {
+    this.endedAt = this.#seed.host.clock.now();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { resolve, reject } of waiters) {
+      if (this.result) resolve(this.result);
+      else reject(this.#failure());
+    }
+    for (const ended of this.#ended.splice(0)) ended();
+    this.#seed.onEnd(this);
+  }
+
+  #failure(): RuntimeError {
+    const error = this.error!;
+    const code = this.#state === "failed" ? "EXECUTION_FAILED" : error.code === "TIMEOUT" ? "TIMEOUT" : "CANCELLED";
+    const what = this.#state === "failed" ? "failed" : "was cancelled";
+    return new RuntimeError(
+      code,
+      `The execution "${this.id}" of "${this.plan.blueprint.name}" ${what}: ${error.message}`,
+      {
+        executionId: this.id,
+        error,
+      },
+    );
+  }
+
+  #deadline(ms: number | undefined, why: string): void {
+    if (ms === undefined) return;
+    const { clock } = this.#seed.host;
+    const expire = (): void => {
+      const message = `Execution "${this.id}" was ended: ${why}`;
+      const error: RtError = { code: "TIMEOUT", class: "timeout", message, retryable: true };
+      this.#cancel(new CancelReason("cancel", message, clock.now(), GRACE_MS), error);
+    };
+    this.#timers.push(clock.after(Math.max(0, ms), expire));
+  }
+
+  #nodes(): NodeSnapshot[] {
+    if (this.startedAt === undefined) return [];
+    const { settled, root } = this.#scheduler;
+    return [...liveNodes(root), ...settled.list()];
+  }
+
+  #become(state: ExecState): void {
+    checkExecutionStep(this.id, this.#state, state);
+    this.#state = state;
+    this.#recorder.executionState(state);
+  }
+}

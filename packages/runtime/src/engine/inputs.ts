@@ -1,0 +1,124 @@
+import { NodeError } from "../errors.ts";
+import { issuesText } from "./expressions.ts";
+import type { PlanInput, PlanNode, Source } from "./plan.ts";
+import { pathOf, type Scope } from "./scope.ts";
+import { COMPLETED, NODE_STATES } from "./states.ts";
+
+/** The value on a wire, or undefined for an empty token. */
+export function readSource(scope: Scope, source: Source): unknown {
+  switch (source.from) {
+    case "node":
+      return own(scope.outputs[source.node], source.port);
+    case "inputs":
+      return own(scope.inputs, source.port);
+    case "item":
+      return scope.item?.value;
+    case "index":
+      return scope.item?.index;
+    case "key":
+      return scope.item?.key;
+  }
+}
+
+/** Port names come from outside: `constructor` is a port that nobody set. */
+function own(values: Readonly<Record<string, unknown>> | undefined, name: string): unknown {
+  return values !== undefined && Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
+/** All tokens are there: why the node must be skipped, or undefined when it may run. */
+export function whyNotReady(scope: Scope, node: PlanNode): string | undefined {
+  for (const { node: other, port } of node.after) {
+    const name = scope.template.nodes[other]!.name;
+    if (port !== undefined) {
+      if (own(scope.outputs[other], port) === undefined) return `after: ${name}.${port} is empty`;
+    } else if (scope.state[other] !== COMPLETED) {
+      return `after: ${name} is ${NODE_STATES[scope.state[other]!]}`;
+    }
+  }
+  for (const input of node.inputs) {
+    const why = input.multi ? whyNotJoined(scope, input) : whyEmpty(scope, input);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function whyEmpty(scope: Scope, { name, required, sources }: PlanInput): string | undefined {
+  return required && readSource(scope, sources[0]!) === undefined ? `input ${name} is empty` : undefined;
+}
+
+/** `all` and `race` run with whatever came, `any` needs one value, `zip` needs every one. */
+function whyNotJoined(scope: Scope, { name, join, sources }: PlanInput): string | undefined {
+  if (join === "all") return undefined;
+  const values = sources.reduce((sum, source) => sum + (readSource(scope, source) === undefined ? 0 : 1), 0);
+  if (join === "zip")
+    return values < sources.length ? `input ${name} (zip): ${sources.length - values} are empty` : undefined;
+  return values === 0 ? `input ${name} (${join}): all are empty` : undefined;
+}
+
+/** What a node gets: each port's value, checked; a list on multi ports, empty ones left out. Throws `NodeError`. */
+export function collectInputs(scope: Scope, node: PlanNode): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const input of node.inputs) {
+    const value = input.multi
+      ? input.sources.map((source) => readSource(scope, source)).filter((one) => one !== undefined)
+      : readSource(scope, input.sources[0]!);
+    if (value === undefined) continue;
+    checkInput(scope, node, input, value);
+    values[input.name] = value;
+  }
+  return values;
+}
+
+function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInput, value: unknown): void {
+  if (!port) return;
+  const where = (): string => `input "${name}" of "${pathOf(scope, node.id)}"`;
+  if (port.mode === "stream") {
+    const streams = multi ? (value as unknown[]) : [value];
+    if (streams.every(Array.isArray)) return;
+    throw misfit(
+      `Cannot read ${where()}: it takes a list or a stream and got ${kindOf(streams.find((one) => !Array.isArray(one)))}; wire it to one`,
+    );
+  }
+  for (const one of multi && !isListPort(port) ? (value as unknown[]) : [value]) {
+    const checked = port.schema.safeParse(one);
+    if (!checked.success) {
+      throw misfit(
+        `Cannot use ${kindOf(one)} as ${where()}: ${issuesText(checked.error.issues)}; check what its wire brings`,
+      );
+    }
+  }
+}
+
+/** A multi port's schema may describe one value or the list of them. */
+function isListPort(port: NonNullable<PlanInput["port"]>): boolean {
+  return port.type.startsWith("list<");
+}
+
+export function misfit(message: string): NodeError {
+  return new NodeError(message, { code: "INVALID_INPUT", class: "user", retryable: false });
+}
+
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** Items of a stream port, checked as they are read: a list that nobody reads costs nothing. */
+export async function* streamOf(
+  scope: Scope,
+  node: PlanNode,
+  input: PlanInput,
+  items: readonly unknown[],
+): AsyncGenerator<unknown> {
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    const checked = input.port!.schema.safeParse(item);
+    if (!checked.success) {
+      throw misfit(
+        `Cannot use item ${index} of input "${input.name}" of "${pathOf(scope, node.id)}": ${issuesText(checked.error.issues)}; check what its wire brings`,
+      );
+    }
+    yield item;
+  }
+}

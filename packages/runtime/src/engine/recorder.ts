@@ -1,0 +1,291 @@
+/**
+ * What an execution tells. Rules:
+ * 1. `seq` is consumed by started, state, output(value, end), completed and error; the rest carries the last one.
+ * 2. State changes gather until something else takes a number, a snapshot is asked for, or the microtask ends:
+ *    one delta then holds them, in order.
+ * 3. Nothing follows the terminal event.
+ * 4. What a client that comes late needs is kept, bounded. Without listeners no payload is built.
+ */
+import type { Clock } from "@atomiton/events";
+
+import type {
+  ExecState,
+  NodeState,
+  RtError,
+  RuntimeCompleted,
+  RuntimeErrorEvent,
+  RuntimeLog,
+  RuntimeMessage,
+  RuntimeOutput,
+  RuntimeProgress,
+  RuntimeStarted,
+  RuntimeState,
+} from "../contract.ts";
+import type { Redact } from "./redact.ts";
+import { Ring } from "./ring.ts";
+import { pathOf, type Scope } from "./scope.ts";
+import { NODE_STATES } from "./states.ts";
+import { redacted, toVal } from "./values.ts";
+
+/** What a client that comes late is told beside the snapshot. Bounded; oldest logs and loop outputs go first. */
+export interface ExecutionHistory {
+  readonly started: RuntimeStarted | undefined;
+  readonly logs: readonly RuntimeLog[];
+  /** Log entries that were let go. */
+  readonly logsDropped: number;
+  /** The latest of each port. Of loops' bodies the last ones. */
+  readonly outputs: readonly RuntimeOutput[];
+  /** Failures that were handled or retried, and the one that ended it. */
+  readonly errors: readonly RuntimeErrorEvent[];
+  readonly progress: RuntimeProgress | undefined;
+  readonly terminal: RuntimeCompleted | RuntimeErrorEvent | undefined;
+}
+
+/** Entries in one delta at most. */
+const DELTA_LIMIT = 256;
+const LOGS_KEPT = 1_000;
+const ERRORS_KEPT = 200;
+/** Outputs outside of loops, by path and port. */
+const OUTPUTS_KEPT = 2_000;
+const LOOP_OUTPUTS_KEPT = 200;
+const LOG_LIMIT = 8_192;
+
+interface KeptOutput {
+  readonly seq: number;
+  readonly ts: number;
+  readonly path: string;
+  readonly attempt: number;
+  readonly port: string;
+  readonly items: number | undefined;
+  readonly value: unknown;
+  event: RuntimeOutput | undefined;
+}
+type DeltaNode = { path: string; s: NodeState; a: number; t: number; why?: string };
+
+export interface RecorderOptions {
+  readonly executionId: string;
+  readonly clock: Clock;
+  readonly redact: Redact | undefined;
+  readonly tell: (message: RuntimeMessage) => void;
+  /** Whether anybody listens right now. */
+  readonly isHeard: () => boolean;
+}
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+  #seq = 0;
+  #lastState = 0;
+  #isOver = false;
+  #pending = false;
+  #scheduled = false;
+  #deltaState: ExecState | undefined;
+  #delta: DeltaNode[] = [];
+  #started: RuntimeStarted | undefined;
+  #progress: RuntimeProgress | undefined;
+  #terminal: RuntimeCompleted | RuntimeErrorEvent | undefined;
+  readonly #logs = new Ring<RuntimeLog>(LOGS_KEPT);
+  readonly #errors = new Ring<RuntimeErrorEvent>(ERRORS_KEPT);
+  readonly #outputs = new Map<string, KeptOutput>();
+  readonly #loopOutputs = new Ring<KeptOutput>(LOOP_OUTPUTS_KEPT);
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** The last number given out. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  started(data: Omit<RuntimeStarted, "executionId" | "seq" | "epoch" | "ts">): void {
+    const input = redacted(data.input, this.#options.redact) as Record<string, unknown>;
+    this.#started = { ...this.#take(), ...data, input };
+    this.#options.tell({ type: "runtime:started", data: this.#started });
+  }
+
+  executionState(state: ExecState): void {
+    if (this.#deltaState !== undefined) this.flush();
+    this.#deltaState = state;
+    this.#gather();
+  }
+
+  nodeState(scope: Scope, node: number, state: number, why: string | undefined): void {
+    if (this.#isOver) return;
+    if (this.#options.isHeard()) {
+      if (this.#delta.length >= DELTA_LIMIT) this.flush();
+      const { redact, clock } = this.#options;
+      const entry: DeltaNode = {
+        path: this.#path(scope, node),
+        s: NODE_STATES[state]!,
+        a: scope.attempt[node]!,
+        t: clock.now(),
+      };
+      if (why !== undefined) entry.why = redact?.(why) ?? why;
+      this.#delta.push(entry);
+    }
+    this.#gather();
+  }
+
+  /** Sends what has gathered. Before a snapshot, a listener that comes, and everything that takes a number. */
+  flush(): void {
+    if (!this.#pending || this.#isOver) return;
+    this.#pending = false;
+    const prev = this.#lastState;
+    this.#lastState = ++this.#seq;
+    const state = this.#deltaState;
+    const nodes = this.#delta;
+    this.#deltaState = undefined;
+    if (nodes.length > 0) this.#delta = [];
+    if (!this.#options.isHeard()) return;
+    const data: RuntimeState = { ...this.#now(), kind: "delta", prev };
+    if (state !== undefined) data.state = state;
+    if (nodes.length > 0) data.nodes = nodes;
+    this.#options.tell({ type: "runtime:state", data });
+  }
+
+  #gather(): void {
+    this.#pending = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  output(scope: Scope, node: number, port: string, value: unknown, items: number | undefined): void {
+    if (this.#isOver) return;
+    this.flush();
+    const { clock, isHeard, tell } = this.#options;
+    const kept: KeptOutput = {
+      seq: ++this.#seq,
+      ts: clock.now(),
+      path: this.#path(scope, node),
+      attempt: scope.attempt[node]!,
+      port,
+      items,
+      value,
+      event: undefined,
+    };
+    if (isHeard()) tell({ type: "runtime:output", data: this.#outputEvent(kept) });
+    const key = `${kept.path}\n${port}`;
+    if (scope.item === undefined && (this.#outputs.has(key) || this.#outputs.size < OUTPUTS_KEPT)) {
+      this.#outputs.set(key, kept);
+    } else {
+      this.#loopOutputs.push(kept);
+    }
+  }
+
+  #outputEvent(kept: KeptOutput): RuntimeOutput {
+    if (kept.event) return kept.event;
+    const { seq, ts, path, attempt, port, items } = kept;
+    const { executionId, redact } = this.#options;
+    const value = toVal(kept.value, `${path}#${attempt}.${port}`, redact);
+    kept.event = { executionId, seq, epoch: 1, ts, path, attempt, port, kind: "value", value, via: "run" };
+    if (items !== undefined) {
+      kept.event.kind = "end";
+      kept.event.items = items;
+    }
+    return kept.event;
+  }
+
+  log(
+    path: string,
+    attempt: number,
+    level: RuntimeLog["level"],
+    message: string,
+    extra: { data?: unknown; stream?: "stdout" | "stderr" } = {},
+  ): void {
+    if (this.#isOver) return;
+    const { redact, tell } = this.#options;
+    const clean = redact?.(message) ?? message;
+    const text = clean.length > LOG_LIMIT ? `${clean.slice(0, LOG_LIMIT)}… (${clean.length} characters)` : clean;
+    const data: RuntimeLog = { ...this.#now(), path, attempt, level, message: text };
+    if (extra.data !== undefined) data.data = toVal(extra.data, `${path}#${attempt}`, redact);
+    if (extra.stream !== undefined) data.stream = extra.stream;
+    this.#logs.push(data);
+    tell({ type: "runtime:log", data });
+  }
+
+  progress(data: Omit<RuntimeProgress, "executionId" | "seq" | "epoch" | "ts">): void {
+    if (this.#isOver) return;
+    this.#progress = { ...this.#now(), ...(redacted(data, this.#options.redact) as typeof data) };
+    this.#options.tell({ type: "runtime:progress", data: this.#progress });
+  }
+
+  nodeError(error: RtError, handled: boolean, willRetryAt: number | undefined): void {
+    if (this.#isOver) return;
+    this.flush();
+    const data = this.#error(error, { scope: "node", handled, terminal: false });
+    if (error.path !== undefined) data.path = error.path;
+    if (willRetryAt !== undefined) data.willRetryAt = willRetryAt;
+    this.#errors.push(data);
+    this.#options.tell({ type: "runtime:error", data });
+  }
+
+  completed(data: Omit<RuntimeCompleted, "executionId" | "seq" | "epoch" | "ts">): void {
+    this.flush();
+    const { executionId, tell, redact } = this.#options;
+    const result = redacted(data.result, redact) as Record<string, unknown>;
+    tell({ type: "runtime:result", data: { executionId, result } });
+    const terminal: RuntimeCompleted = { ...this.#take(), ...data, result };
+    this.#end(terminal);
+    tell({ type: "runtime:completed", data: terminal });
+  }
+
+  ended(error: RtError, state: "failed" | "cancelled"): void {
+    this.flush();
+    const terminal = this.#error(error, { scope: "execution", handled: false, terminal: true });
+    terminal.state = state;
+    if (error.path !== undefined) terminal.path = error.path;
+    this.#end(terminal);
+    this.#options.tell({ type: "runtime:error", data: terminal });
+  }
+
+  history(): ExecutionHistory {
+    const outputs = [...this.#outputs.values(), ...this.#loopOutputs.list()].sort((a, b) => a.seq - b.seq);
+    return {
+      started: this.#started,
+      logs: this.#logs.list(),
+      logsDropped: this.#logs.dropped,
+      outputs: outputs.map((kept) => this.#outputEvent(kept)),
+      errors: this.#errors.list(),
+      progress: this.#progress,
+      terminal: this.#terminal,
+    };
+  }
+
+  #end(terminal: RuntimeCompleted | RuntimeErrorEvent): void {
+    this.#isOver = true;
+    this.#terminal = terminal;
+    // From here on the bounded copies stand for the values: a finished execution holds no table of a node.
+    for (const kept of this.#outputs.values()) settle(kept, this.#outputEvent(kept));
+    for (const kept of this.#loopOutputs.list()) settle(kept, this.#outputEvent(kept));
+  }
+
+  #error(error: RtError, rest: Pick<RuntimeErrorEvent, "scope" | "handled" | "terminal">): RuntimeErrorEvent {
+    const detail = redacted(error, this.#options.redact) as RtError;
+    return { ...this.#take(), error: detail.message, code: detail.code, detail, ...rest };
+  }
+
+  #path(scope: Scope, node: number): string {
+    const path = pathOf(scope, node);
+    return this.#options.redact?.(path) ?? path;
+  }
+
+  #take(): { executionId: string; seq: number; epoch: number; ts: number } {
+    this.flush();
+    this.#seq++;
+    return this.#now();
+  }
+
+  #now(): { executionId: string; seq: number; epoch: number; ts: number } {
+    const { executionId, clock } = this.#options;
+    return { executionId, seq: this.#seq, epoch: 1, ts: clock.now() };
+  }
+}
+
+function settle(kept: KeptOutput, event: RuntimeOutput): void {
+  (kept as { value: unknown }).value = undefined;
+  kept.event = event;
+}

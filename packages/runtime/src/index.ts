@@ -1,0 +1,45 @@
+export { openBlobStore, type BlobGauge, type BlobStore, type BlobStoreOptions } from "./blobs/blob-store.ts";
+export { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
+export { checkBlueprint, type CheckOptions } from "./blueprint/check.ts";
+export {
+  defineNode,
+  port,
+  type AnyNodeDef,
+  type BlobAccess,
+  type BlobRef,
+  type Effect,
+  type LogLevel,
+  type NodeContext,
+  type NodeDef,
+  type PortDef,
+  type PortOptions,
+  type Ports,
+  type RunsOn,
+  type SpawnOptions,
+  type SpawnResult,
+  type Wait,
+} from "./blueprint/define-node.ts";
+export type { Blueprint, Problem, ProblemCode } from "./blueprint/model.ts";
+export { parseBlueprint } from "./blueprint/parse.ts";
+export {
+  libraryContract,
+  runtimeContract,
+  type ExecState,
+  type LibraryEvents,
+  type NodeState,
+  type RuntimeEvents,
+  type RuntimeMessage,
+  type Val,
+} from "./contract.ts";
+export type { ExecutionHistory } from "./engine/recorder.ts";
+export { NodeError, RuntimeError, type RtError, type RuntimeErrorCode } from "./errors.ts";
+export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
+export { openLibrary, type Library, type LibraryOptions } from "./library/index.ts";
+export { coreNodes } from "./nodes/index.ts";
+export {
+  Runtime,
+  type BlueprintTarget,
+  type ExecuteOptions,
+  type ExecutionEntry,
+  type RuntimeOptions,
+} from "./runtime.ts";

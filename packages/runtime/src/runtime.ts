@@ -1,0 +1,381 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { dirname, resolve } from "node:path";
+
+import type { Clock } from "@atomiton/events";
+
+import { openBlobStore, type BlobStore } from "./blobs/blob-store.ts";
+import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
+import { checkBlueprint } from "./blueprint/check.ts";
+import type { AnyNodeDef } from "./blueprint/define-node.ts";
+import type { Blueprint, Problem } from "./blueprint/model.ts";
+import { parseBlueprint } from "./blueprint/parse.ts";
+import type { ExecState, ExecutionInfo, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
+import { checkInputs, inputsText } from "./engine/blueprint-inputs.ts";
+import { systemClock } from "./engine/clock.ts";
+import { compile } from "./engine/compile.ts";
+import { constructs } from "./engine/constructs.ts";
+import { Execution } from "./engine/execution.ts";
+import { readFileInputs } from "./engine/file-input.ts";
+import { HOST_CONCURRENCY, type EngineHost } from "./engine/host.ts";
+import type { Plan } from "./engine/plan.ts";
+import type { ExecutionHistory } from "./engine/recorder.ts";
+import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
+import { RuntimeError } from "./errors.ts";
+import { openLibrary, type Library } from "./library/index.ts";
+import { coreNodes } from "./nodes/index.ts";
+
+export interface RuntimeOptions {
+  /** Folder of Blueprints; inputs of type `file` may name files below it. Default: the current folder. */
+  dir?: string;
+  /** Node types beside the core ones. */
+  nodes?: readonly AnyNodeDef[];
+  /** Instead of the core nodes and `nodes`. */
+  catalog?: NodeCatalog;
+  /** Node attempts at once, over all executions. Default 64. */
+  concurrency?: number;
+  /** Default: a store in the system's temporary folder, removed by `close`. One given here is not closed. */
+  blobs?: BlobStore;
+  /** Name to value. A Blueprint gets those that it lists; they show nowhere. */
+  secrets?: Readonly<Record<string, string>>;
+  /** What expressions see as `vars`. */
+  vars?: Readonly<Record<string, unknown>>;
+  clock?: Clock;
+  /** 0 to 1, for the jitter of retries. Default `Math.random`. */
+  random?: () => number;
+  /** Finished executions that are kept for those who come late. Default 100. */
+  keep?: number;
+  /** Further folders whose files inputs may name. */
+  fileFolders?: readonly string[];
+  /** Hears of listeners that throw. Default: a process warning. */
+  onError?: (error: unknown) => void;
+}
+
+/** Which Blueprint: its id in the folder, its path there, the thing itself as text or as parsed YAML or JSON, or parsed by us. */
+export type BlueprintTarget = string | { readonly path: string } | { readonly inline: unknown } | Blueprint;
+
+export interface ExecuteOptions {
+  /** Any text that no execution has. Default: a random UUID. */
+  executionId?: string;
+  /** Higher ones get slots first. Default 0. */
+  priority?: number;
+  /** Milliseconds since 1970: cancelled when it passes. */
+  deadline?: number;
+}
+
+/** An execution as lists show it. */
+export type ExecutionEntry = ExecutionInfo & {
+  /** Last sequence number given out. */
+  readonly seq: number;
+  readonly planHash: string;
+  /** Node instances known so far. */
+  readonly nodes: number;
+};
+
+/** Node instances of finished executions that are kept, all together: large graphs are kept for less long. */
+const KEPT_NODES = 500_000;
+
+/**
+ * Executes Blueprints, in this process. Needs no bus; `RuntimeIPC` serves it on one.
+ * @example
+ * const runtime = new Runtime({ dir: "blueprints" });
+ * const executionId = await runtime.execute("feed", { maxWidth: 320 });
+ * const off = runtime.onProgress(executionId, ({ percent }) => console.log(percent));
+ * const outputs = await runtime.waitForCompletion(executionId);
+ * await runtime.close();
+ */
+export class Runtime {
+  readonly dir: string;
+  readonly catalog: NodeCatalog;
+  readonly library: Library;
+  readonly blobs: BlobStore;
+  readonly #ownsBlobs: boolean;
+  readonly #host: EngineHost;
+  readonly #secrets: Readonly<Record<string, string>>;
+  readonly #folders: readonly string[];
+  readonly #keep: number;
+  readonly #onError: (error: unknown) => void;
+  readonly #executions = new Map<string, Execution>();
+  /** Ids whose `execute` is under way. */
+  readonly #opening = new Set<string>();
+  #listeners: readonly ((message: RuntimeMessage) => void)[] = [];
+  readonly #ofOne = new Map<string, readonly ((message: RuntimeMessage) => void)[]>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RuntimeOptions = {}) {
+    this.dir = options.dir ?? ".";
+    this.catalog = options.catalog ?? createCatalog([...constructs, ...coreNodes, ...(options.nodes ?? [])]);
+    this.library = openLibrary(this.dir, { catalog: this.catalog });
+    this.#ownsBlobs = options.blobs === undefined;
+    this.blobs = options.blobs ?? openBlobStore();
+    this.#secrets = options.secrets ?? {};
+    this.#folders = [this.dir, ...(options.fileFolders ?? [])];
+    this.#keep = options.keep ?? 100;
+    this.#onError = options.onError ?? warn;
+    this.#host = {
+      clock: options.clock ?? systemClock,
+      random: options.random ?? Math.random,
+      slots: new HostSlots(options.concurrency ?? HOST_CONCURRENCY),
+      locks: new HostLocks(),
+      pace: new Pace(),
+      blobs: this.blobs,
+      name: hostname(),
+      vars: options.vars ?? {},
+    };
+  }
+
+  /**
+   * Accepts an execution and resolves with its id, before any of its work starts.
+   * Rejects with `RuntimeError`: `UNKNOWN_BLUEPRINT`, `INVALID_BLUEPRINT` (`details.problems`), `INVALID_INPUT`
+   * (`details.problems`), `NOT_YET` (secrets that nobody gave), `E_STATE` (the id is taken), `CLOSED`.
+   */
+  async execute(
+    target: BlueprintTarget,
+    input: Record<string, unknown> = {},
+    options: ExecuteOptions = {},
+  ): Promise<string> {
+    const id = options.executionId ?? randomUUID();
+    this.#refuseClosed();
+    if (this.#executions.has(id) || this.#opening.has(id)) {
+      throw new RuntimeError(
+        "E_STATE",
+        `Cannot start the execution "${id}": there is one of this id; choose another id`,
+        {
+          executionId: id,
+        },
+      );
+    }
+    this.#opening.add(id);
+    try {
+      const blueprint = await this.#resolve(target);
+      const plan = this.#compile(blueprint);
+      const secrets = this.#secretsOf(blueprint);
+      const values = await this.#inputsOf(blueprint, input);
+      this.#refuseClosed();
+      const execution = new Execution({
+        id,
+        plan,
+        input: values,
+        secrets,
+        priority: options.priority ?? 0,
+        deadline: options.deadline,
+        host: this.#host,
+        tell: (message) => this.#tell(message),
+        isHeard: () => this.#listeners.length > 0 || this.#ofOne.has(id),
+        onEnd: (ended) => this.#letGo(ended),
+      });
+      this.#executions.set(id, execution);
+      setImmediate(() => execution.start());
+      return id;
+    } finally {
+      this.#opening.delete(id);
+    }
+  }
+
+  /** Calls `hear` with each progress of the execution, at most ten a second, the last one always. Returns what stops it. */
+  onProgress(executionId: string, hear: (progress: RuntimeProgress) => void): () => void {
+    this.#find(executionId);
+    return this.on((message) => message.type === "runtime:progress" && hear(message.data), { executionId });
+  }
+
+  /**
+   * Resolves with the Blueprint's outputs, also when it is over already.
+   * Rejects with `RuntimeError` `EXECUTION_FAILED`, `CANCELLED` or `TIMEOUT`; `details.error` is the node's error. And with
+   * `UNKNOWN_EXECUTION`.
+   */
+  async waitForCompletion(executionId: string): Promise<Record<string, unknown>> {
+    return await this.#find(executionId).wait();
+  }
+
+  /** Calls `hear` with every event, or with those of one execution: at once, in order. Returns what stops it. */
+  on(hear: (message: RuntimeMessage) => void, { executionId }: { executionId?: string } = {}): () => void {
+    const own = (message: RuntimeMessage): void => hear(message);
+    if (executionId === undefined) {
+      for (const execution of this.#executions.values()) if (!execution.isOver) execution.flush();
+      this.#listeners = [...this.#listeners, own];
+      return () => {
+        this.#listeners = this.#listeners.filter((other) => other !== own);
+      };
+    }
+    this.#executions.get(executionId)?.flush();
+    this.#ofOne.set(executionId, [...(this.#ofOne.get(executionId) ?? []), own]);
+    return () => {
+      const left = (this.#ofOne.get(executionId) ?? []).filter((other) => other !== own);
+      if (left.length > 0) this.#ofOne.set(executionId, left);
+      else this.#ofOne.delete(executionId);
+    };
+  }
+
+  /** The state of an execution and of all its instances, as of its last sequence number. Throws `UNKNOWN_EXECUTION`. */
+  snapshot(executionId: string): RuntimeState {
+    return this.#find(executionId).snapshot();
+  }
+
+  /** What a client that comes late needs beside the snapshot. Throws `UNKNOWN_EXECUTION`. */
+  history(executionId: string): ExecutionHistory {
+    return this.#find(executionId).history();
+  }
+
+  /** Throws `UNKNOWN_EXECUTION`. */
+  execution(executionId: string): ExecutionEntry {
+    return entryOf(this.#find(executionId));
+  }
+
+  /** Those that run, and the last that ended, oldest first. */
+  executions(): ExecutionEntry[] {
+    return [...this.#executions.values()].map(entryOf);
+  }
+
+  /**
+   * Ends an execution: signals fire, processes get SIGTERM and, `graceMs` (default 5,000) later, SIGKILL. Resolves once it
+   * is over, with how it ended: nothing of it runs then. On one that is over it changes nothing.
+   * Rejects with `UNKNOWN_EXECUTION`.
+   */
+  async cancel(executionId: string, options: { reason?: string; graceMs?: number } = {}): Promise<ExecState> {
+    const execution = this.#find(executionId);
+    execution.cancel(options.reason ?? "cancelled by its user", options.graceMs);
+    await execution.ended();
+    return execution.state;
+  }
+
+  /** Cancels everything, waits for it, and gives back what it holds. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      const running = [...this.#executions.values()].filter((execution) => !execution.isOver);
+      for (const execution of running) execution.cancel("the runtime is closed");
+      await Promise.all(running.map((execution) => execution.ended()));
+      this.#listeners = [];
+      this.#ofOne.clear();
+      if (this.#ownsBlobs) await this.blobs.close();
+    })();
+    return this.#closing;
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing) throw new RuntimeError("CLOSED", "Cannot execute: the runtime is closed; make another");
+  }
+
+  #find(executionId: string): Execution {
+    const execution = this.#executions.get(executionId);
+    if (execution) return execution;
+    throw new RuntimeError(
+      "UNKNOWN_EXECUTION",
+      `Cannot find the execution "${executionId}": it never was, or was let go; the last ${this.#keep} that ended are kept`,
+      { executionId },
+    );
+  }
+
+  async #resolve(target: BlueprintTarget): Promise<Blueprint> {
+    if (typeof target === "string") return await this.library.load(target);
+    if ("path" in target) return await this.library.load(target.path);
+    if (!("inline" in target)) return this.#checked(target, []);
+    const { inline } = target;
+    // JSON is YAML; positions in problems are those of this text.
+    const text = typeof inline === "string" ? inline : JSON.stringify(inline, undefined, 2);
+    const file = typeof inline === "string" ? "<inline>" : "<inline>.blueprint.json";
+    const { blueprint, problems } = parseBlueprint(text ?? "", file);
+    if (!blueprint) throw invalid(file, problems);
+    return this.#checked(blueprint, problems);
+  }
+
+  #checked(blueprint: Blueprint, found: readonly Problem[]): Blueprint {
+    const load = (path: string, from: string) => this.library.loadSub(path, from);
+    const problems = [...found, ...checkBlueprint(blueprint, this.catalog, { load })];
+    if (problems.some(({ severity }) => severity === "error")) throw invalid(blueprint.file, problems);
+    return blueprint;
+  }
+
+  #compile(blueprint: Blueprint): Plan {
+    return compile(blueprint, {
+      catalog: this.catalog,
+      cwdOf: ({ file }) => (file.startsWith("<") ? resolve(this.dir) : resolve(dirname(file))),
+      load: (path, from) => {
+        const { blueprint: used, problems } = this.library.loadSub(path, from);
+        if (used) return used;
+        throw invalid(path, problems);
+      },
+    });
+  }
+
+  #secretsOf(blueprint: Blueprint): Record<string, string> {
+    const values: Record<string, string> = {};
+    const missing: string[] = [];
+    for (const name of blueprint.secrets) {
+      if (Object.hasOwn(this.#secrets, name)) values[name] = this.#secrets[name]!;
+      else missing.push(name);
+    }
+    if (missing.length === 0) return values;
+    throw new RuntimeError(
+      "NOT_YET",
+      `Cannot run "${blueprint.name}": it needs the secrets ${missing.join(", ")}, and reading them from the environment is not there yet; give them with new Runtime({ secrets })`,
+      { secrets: missing },
+    );
+  }
+
+  async #inputsOf(blueprint: Blueprint, input: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
+    const files = await readFileInputs(blueprint, input, this.#folders, this.blobs);
+    const checked = checkInputs(blueprint, files.values);
+    const unread = new Set(files.problems.map((problem) => problem.input));
+    const problems = [...files.problems, ...checked.problems.filter((problem) => !unread.has(problem.input))];
+    if (problems.length === 0) return checked.values;
+    throw new RuntimeError("INVALID_INPUT", `Cannot run "${blueprint.name}": ${inputsText(problems)}`, { problems });
+  }
+
+  #tell(message: RuntimeMessage): void {
+    for (const hear of this.#listeners) this.#call(hear, message);
+    const ofOne = this.#ofOne.get(message.data.executionId);
+    if (ofOne) for (const hear of ofOne) this.#call(hear, message);
+  }
+
+  /** A listener's fault is its own: the execution and the other listeners go on. */
+  #call(hear: (message: RuntimeMessage) => void, message: RuntimeMessage): void {
+    try {
+      hear(message);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** The oldest finished ones go; the one that has just ended stays for whoever waits for it. */
+  #letGo(ended: Execution): void {
+    // Moved to the end: the map's order is the order in which finished ones are let go.
+    this.#executions.delete(ended.id);
+    this.#executions.set(ended.id, ended);
+    const finished = [...this.#executions.values()].filter((execution) => execution.isOver);
+    let nodes = finished.reduce((sum, execution) => sum + execution.kept, 0);
+    let count = finished.length;
+    for (const execution of finished) {
+      if ((count <= this.#keep && nodes <= KEPT_NODES) || execution === ended) break;
+      this.#executions.delete(execution.id);
+      this.#ofOne.delete(execution.id);
+      nodes -= execution.kept;
+      count--;
+    }
+  }
+}
+
+function entryOf(execution: Execution): ExecutionEntry {
+  const { blueprint } = execution.plan;
+  return {
+    executionId: execution.id,
+    state: execution.state,
+    blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
+    ...(execution.startedAt === undefined ? {} : { startedAt: execution.startedAt }),
+    ...(execution.endedAt === undefined ? {} : { endedAt: execution.endedAt }),
+    seq: execution.seq,
+    planHash: execution.plan.hash,
+    nodes: execution.total,
+  };
+}
+
+function invalid(what: string, problems: readonly Problem[]): RuntimeError {
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const [first] = errors;
+  const more = errors.length > 1 ? `, and ${errors.length - 1} more` : "";
+  const state = first ? `${first.file}:${first.line}:${first.column} ${first.message}${more}` : "it cannot be read";
+  return new RuntimeError("INVALID_BLUEPRINT", `Cannot run the Blueprint "${what}": ${state}; mend it`, { problems });
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error), "AtomitonListenerError");
+}
