@@ -1,4 +1,5 @@
 /** From a file of the right shape to the model: references and durations read, positions kept, defaults set. */
+
 import type { Effect } from "./define-node.ts";
 import type {
   After,
@@ -191,6 +192,7 @@ export function buildBlueprint(value: unknown, source: Source, file: string, rep
     inputs: new Map(inputs),
     outputs: new Map(outputs),
     types,
+    typePositions: new Map([...types.keys()].map((name) => [name, source.locate(["types", name], "key")])),
     secrets: raw.secrets ?? [],
     policy: {
       onFailure: raw.policy?.onFailure ?? "cancel",

@@ -1,4 +1,5 @@
 /** The node types that a host knows. Passed in wherever one is needed: no global registry. */
+
 import { RuntimeError } from "../errors.ts";
 import type { AnyNodeDef } from "./define-node.ts";
 

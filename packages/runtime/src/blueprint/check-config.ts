@@ -1,29 +1,12 @@
 /** A node's configuration against its type's zod schema, as far as it is known before a run. */
+
 import type { z } from "zod";
 
+import { objectSchema } from "./config-schema.ts";
 import type { AnyNodeDef } from "./define-node.ts";
 import type { NodeDecl, Position } from "./model.ts";
 import type { Report } from "./scope.ts";
 import { wayOut } from "./suggest.ts";
-
-interface ObjectSchema {
-  readonly shape: Record<string, z.ZodType>;
-  readonly strict: boolean;
-}
-
-/** An object schema's keys, whichever copy of zod made it; undefined for others. */
-function objectSchema(schema: z.ZodType): ObjectSchema | undefined {
-  const def = (
-    schema as {
-      _zod?: {
-        def: { type: string; shape?: Record<string, z.ZodType>; catchall?: { _zod: { def: { type: string } } } };
-      };
-    }
-  )._zod?.def;
-  if (def?.type !== "object" || !def.shape) return undefined;
-  const rest = def.catchall?._zod.def.type;
-  return { shape: def.shape, strict: rest === undefined || rest === "never" };
-}
 
 /** A text with `${ … }` in it, at any depth. `$${` is none. */
 export function hasExpression(value: unknown): boolean {

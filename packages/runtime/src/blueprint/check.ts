@@ -5,15 +5,18 @@
  * 2. Sub-blueprints are loaded through `options.load` and checked once each; their problems carry their own file names.
  * 3. Everything is reported; a wire from a node that is unknown is not reported again as a wire of the wrong type.
  */
+
 import type { NodeCatalog } from "./catalog.ts";
 import { checkConfig } from "./check-config.ts";
 import { checkExpressions } from "./check-expressions.ts";
+import { checkBody, checkEffect, checkMissing, checkSubConfig, isIdle } from "./check-nodes.ts";
+import { checkTypes } from "./check-types.ts";
+import { bodyScope, checkAfter, checkBodyOutputs, checkOutputs, checkWires } from "./check-wires.ts";
 import { findCycles } from "./cycles.ts";
-import type { AnyNodeDef, Effect } from "./define-node.ts";
-import type { Blueprint, NodeDecl, PortType, Problem, ProblemCode, Ref } from "./model.ts";
-import { assignable, formatPortType, itemOf } from "./port-type.ts";
+import type { AnyNodeDef } from "./define-node.ts";
+import type { Blueprint, NodeDecl, Problem } from "./model.ts";
 import { type NodePorts, portsOf } from "./ports.ts";
-import { LOOP_TYPES, type Report, type Scope, subPathOf } from "./scope.ts";
+import { type Known, type KnownNodes, type Report, type Scope, subPathOf } from "./scope.ts";
 import { wayOut } from "./suggest.ts";
 
 export interface CheckOptions {
@@ -26,13 +29,6 @@ export interface CheckOptions {
 
 /** Blueprints inside Blueprints; deeper is a mistake. */
 const MAX_SUB_LEVELS = 32;
-/** What is known of a node where it stands. */
-interface Known {
-  readonly decl: NodeDecl;
-  readonly def: AnyNodeDef | Blueprint | undefined;
-  readonly ports: NodePorts | undefined;
-}
-
 /**
  * Everything that is wrong with a Blueprint, its sub-blueprints' problems included. Empty, or warnings only: it can run.
  * @example
@@ -67,6 +63,7 @@ class Check {
     const report: Report = (code, where, at, message, severity = "error") => {
       this.#problems.push({ code, severity, file: blueprint.file, line: at.line, column: at.column, where, message });
     };
+    checkTypes(blueprint, report);
     const subs: Blueprint[] = [];
     const inputs = new Map([...blueprint.inputs].map(([name, input]) => [name, input.type]));
     const scopes: Scope[] = [{ blueprint, nodes: blueprint.nodes, inputs, prefix: "nodes." }];
@@ -187,84 +184,7 @@ function safePorts(decl: NodeDecl, def: AnyNodeDef | Blueprint, scope: Scope, re
   }
 }
 
-/** A body sees its own nodes, `$item`, `$index`, `$key`, and the loop node's wires as `$inputs`. */
-function bodyScope(
-  outer: Scope,
-  loop: NodeDecl,
-  known: ReadonlyMap<string, Known>,
-  ports: NodePorts | undefined,
-): Scope {
-  const inputs = new Map<string, PortType>();
-  for (const [name, wire] of loop.in) {
-    const source = Array.isArray(wire) ? undefined : (wire as Ref);
-    inputs.set(name, (source && typeOfRef(source, outer, known)) ?? ports?.inputs.get(name)?.type ?? { t: "any" });
-  }
-  const items = inputs.get("items");
-  const own = ports?.inputs.get("items")?.type ?? { t: "any" };
-  const item = itemOf(items && items.t !== "any" ? items : own, outer.blueprint.types);
-  return {
-    blueprint: outer.blueprint,
-    nodes: loop.body?.nodes ?? new Map(),
-    inputs,
-    item,
-    prefix: `${outer.prefix}${loop.id}.body.nodes.`,
-    outputs: loop.body?.outputs ?? new Map(),
-  };
-}
-
-/** The type that a reference gives; undefined where that is not known, or it leads nowhere. */
-function typeOfRef(ref: Ref, scope: Scope, known: ReadonlyMap<string, Known>): PortType | undefined {
-  switch (ref.from) {
-    case "node":
-      return known.get(ref.node)?.ports?.outputs.get(ref.port)?.type;
-    case "inputs":
-      return scope.inputs.get(ref.port);
-    case "item":
-      return scope.item;
-    case "index":
-      return { t: "integer" };
-    case "key":
-      return { t: "string" };
-  }
-}
-
-/** What is wrong with where a reference leads, if anything. */
-function refProblem(ref: Ref, scope: Scope, known: ReadonlyMap<string, Known>): [ProblemCode, string] | undefined {
-  if (ref.from === "inputs") {
-    if (scope.inputs.has(ref.port)) return undefined;
-    const owner = scope.item ? "the loop node has no such wire" : "the Blueprint has no such input";
-    const declare = scope.item
-      ? "wire it on the loop node: a body sees nothing else from outside"
-      : "declare it under `inputs`";
-    return ["UNKNOWN_PORT", `Cannot read ${ref.text}: ${owner}; ${wayOut(ref.port, scope.inputs.keys(), declare)}`];
-  }
-  if (ref.from !== "node") {
-    return scope.item
-      ? undefined
-      : [
-          "UNKNOWN_PORT",
-          `Cannot read ${ref.text}: it exists only in the body of a loop node; use node.port or $inputs.port`,
-        ];
-  }
-  const source = known.get(ref.node);
-  if (!source) {
-    const outside = scope.outputs && scope.blueprint.nodes.has(ref.node);
-    const way = outside
-      ? `a body sees nothing outside; wire ${ref.text} into the loop node, and read it here as $inputs.name`
-      : wayOut(ref.node, known.keys(), "there are no nodes here");
-    return [
-      "UNKNOWN_NODE",
-      `Cannot read ${ref.text}: no node "${ref.node}" ${outside ? "in this body" : "is here"}; ${way}`,
-    ];
-  }
-  if (!source.ports || source.ports.outputs.has(ref.port)) return undefined;
-  return [
-    "UNKNOWN_PORT",
-    `Cannot read ${ref.text}: "${ref.node}" has no output "${ref.port}"; ${wayOut(ref.port, source.ports.outputs.keys(), "it has none")}`,
-  ];
-}
-
-function checkScope(scope: Scope, known: ReadonlyMap<string, Known>, report: Report): void {
+function checkScope(scope: Scope, known: KnownNodes, report: Report): void {
   const used = new Set<string>();
   for (const { decl, def, ports } of known.values()) {
     const where = `${scope.prefix}${decl.id}`;
@@ -304,14 +224,6 @@ function checkScope(scope: Scope, known: ReadonlyMap<string, Known>, report: Rep
   }
 }
 
-/** Nothing hears it and nothing changes by it. Nodes without outputs (log, fail) are there for what they do. */
-function isIdle(decl: NodeDecl, def: AnyNodeDef | Blueprint, ports: NodePorts): boolean {
-  if (!("run" in def) || decl.body) return false;
-  const effect: Effect = decl.effect ?? def.effect;
-  const outputs = [...ports.outputs.keys()].filter((name) => name !== "error");
-  return (effect === "pure" || effect === "read") && outputs.length > 0;
-}
-
 /** Ids that the scope's outputs read. */
 function* outputRefs(scope: Scope): Iterable<string> {
   if (!scope.outputs) {
@@ -329,191 +241,4 @@ function edges(scope: Scope): ReadonlyMap<string, readonly string[]> {
     for (const after of decl.after) out.get(after.node)?.push(decl.id);
   }
   return out;
-}
-
-function checkWires(
-  decl: NodeDecl,
-  ports: NodePorts | undefined,
-  scope: Scope,
-  known: ReadonlyMap<string, Known>,
-  used: Set<string>,
-  report: Report,
-): void {
-  for (const [name, wire] of decl.in) {
-    const where = `${scope.prefix}${decl.id}.in.${name}`;
-    const port = ports?.inputs.get(name);
-    const at = decl.positions.get(`in.${name}`) ?? decl.at;
-    if (ports && !port) {
-      report(
-        "UNKNOWN_PORT",
-        where,
-        at,
-        `Cannot wire ${decl.id}.${name}: the node has no such input; ${wayOut(name, ports.inputs.keys(), "it has none")}`,
-      );
-    }
-    if (port && Array.isArray(wire) && !port.multi) {
-      report(
-        "NOT_MULTI",
-        where,
-        at,
-        `Cannot wire ${wire.length} sources to ${decl.id}.${name}: it takes one; join them with core/merge first`,
-      );
-    }
-    for (const ref of [wire].flat()) {
-      if (ref.from === "node") used.add(ref.node);
-      const problem = refProblem(ref, scope, known);
-      if (problem) report(problem[0], where, ref.at, problem[1]);
-      else if (port)
-        checkType(
-          ref,
-          port.multi ? multiType(port.type) : port.type,
-          `${decl.id}.${name}`,
-          scope,
-          known,
-          where,
-          report,
-        );
-    }
-  }
-}
-
-/** Each wire of a multi port brings one item of the list that the node gets. */
-const multiType = (type: PortType): PortType => (type.t === "list" ? type.of : type);
-
-function checkType(
-  ref: Ref,
-  to: PortType,
-  target: string,
-  scope: Scope,
-  known: ReadonlyMap<string, Known>,
-  where: string,
-  report: Report,
-): void {
-  const from = typeOfRef(ref, scope, known);
-  const { types } = scope.blueprint;
-  if (!from || assignable(from, to, types)) return;
-  const collect = from.t === "stream" && (to.t === "list" || to.t === "json" || to.t === "schema");
-  const way = collect
-    ? "a list is held in memory whole, so it is asked for: put core/collect between them"
-    : "change one of the types, or put core/transform between them";
-  report(
-    "PORT_TYPE",
-    where,
-    ref.at,
-    `Cannot wire ${ref.text} to ${target}: it gives ${formatPortType(from)}, the port takes ${formatPortType(to)}; ${way}`,
-  );
-}
-
-function checkAfter(
-  decl: NodeDecl,
-  scope: Scope,
-  known: ReadonlyMap<string, Known>,
-  used: Set<string>,
-  report: Report,
-): void {
-  for (const after of decl.after) {
-    used.add(after.node);
-    const text = after.port === undefined ? after.node : `${after.node}.${after.port}`;
-    const where = `${scope.prefix}${decl.id}.after`;
-    const source = known.get(after.node);
-    if (!source) {
-      report(
-        "UNKNOWN_NODE",
-        where,
-        after.at,
-        `Cannot run "${decl.id}" after ${text}: no node "${after.node}" is here; ${wayOut(after.node, known.keys(), "there are no nodes here")}`,
-      );
-    } else if (after.port !== undefined && source.ports && !source.ports.outputs.has(after.port)) {
-      report(
-        "UNKNOWN_PORT",
-        where,
-        after.at,
-        `Cannot run "${decl.id}" after ${text}: "${after.node}" has no output "${after.port}"; ${wayOut(after.port, source.ports.outputs.keys(), "name the node alone")}`,
-      );
-    }
-  }
-}
-
-function checkMissing(decl: NodeDecl, ports: NodePorts, where: string, report: Report): void {
-  for (const port of ports.inputs.values()) {
-    if (!port.required || decl.in.has(port.name)) continue;
-    report(
-      "MISSING_INPUT",
-      `${where}.in.${port.name}`,
-      decl.positions.get("in") ?? decl.at,
-      `Cannot run "${decl.id}": its input "${port.name}" (${formatPortType(port.type)}) is not wired; write in: { ${port.name}: node.port }`,
-    );
-  }
-}
-
-const STRENGTH: Record<Effect, number> = { pure: 0, read: 1, idempotent: 2, write: 3 };
-
-function checkEffect(decl: NodeDecl, def: AnyNodeDef, where: string, report: Report): void {
-  if (!decl.effect || STRENGTH[decl.effect] >= STRENGTH[def.effect]) return;
-  const keyed = def.effect === "write" && decl.effect === "idempotent";
-  if (keyed && decl.idempotencyKey !== undefined) return;
-  const way = keyed
-    ? "give an idempotencyKey, which makes a second run harmless"
-    : `only a stronger effect may be named, so leave it at ${def.effect}`;
-  report(
-    "EFFECT",
-    `${where}.effect`,
-    decl.positions.get("effect") ?? decl.at,
-    `Cannot weaken the effect of "${decl.id}" from ${def.effect} to ${decl.effect}: the type decides; ${way}`,
-  );
-}
-
-function checkBody(decl: NodeDecl, def: AnyNodeDef, where: string, report: Report): void {
-  if (LOOP_TYPES.has(def.type) === (decl.body !== undefined)) return;
-  if (decl.body)
-    report(
-      "CONFIG",
-      `${where}.body`,
-      decl.positions.get("body") ?? decl.at,
-      `Cannot give "${decl.id}" a body: ${def.type} is no loop; use core/forEach, or remove it`,
-    );
-  else
-    report(
-      "CONFIG",
-      where,
-      decl.at,
-      `Cannot run the loop "${decl.id}": it has no body; write body: { nodes: …, outputs: … }`,
-    );
-}
-
-function checkSubConfig(decl: NodeDecl, where: string, report: Report): void {
-  for (const key of Object.keys(decl.with)) {
-    if (key === "path" && "type" in decl.uses) continue;
-    report(
-      "CONFIG",
-      `${where}.with.${key}`,
-      decl.positions.get(`with.${key}`) ?? decl.at,
-      `Cannot configure "${decl.id}" with "${key}": a Blueprint used as a node has inputs only; make it an input, and wire it`,
-    );
-  }
-  if (decl.body)
-    report(
-      "CONFIG",
-      `${where}.body`,
-      decl.positions.get("body") ?? decl.at,
-      `Cannot give "${decl.id}" a body: it is a Blueprint, not a loop; remove it`,
-    );
-}
-
-/** What one iteration gives. */
-function checkBodyOutputs(scope: Scope, known: ReadonlyMap<string, Known>, report: Report): void {
-  for (const [name, ref] of scope.outputs ?? []) {
-    const problem = refProblem(ref, scope, known);
-    if (problem) report(problem[0], `${scope.prefix.replace(/nodes\.$/, "outputs.")}${name}`, ref.at, problem[1]);
-  }
-}
-
-/** The Blueprint's own outputs: where they come from, and whether the type is the one they declare. */
-function checkOutputs(scope: Scope, known: ReadonlyMap<string, Known>, report: Report): void {
-  for (const output of scope.blueprint.outputs.values()) {
-    const where = `outputs.${output.name}.from`;
-    const problem = refProblem(output.from, scope, known);
-    if (problem) report(problem[0], where, output.from.at, problem[1]);
-    else checkType(output.from, output.type, `the output "${output.name}"`, scope, known, where, report);
-  }
 }

@@ -120,6 +120,8 @@ export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S ext
   readonly config: S;
   /** Config keys whose strings are the node's own language, not `${ JSONata }`: left as they are. */
   readonly rawConfig?: readonly (keyof z.infer<S> & string)[];
+  /** Of `rawConfig`: keys whose texts are JSONata as a whole, over `in`, `run`, and where the node goes through items `item` and `index`. Checked with the Blueprint. */
+  readonly expressions?: readonly (keyof z.infer<S> & string)[];
   readonly effect: Effect;
   readonly runsOn: RunsOn;
   readonly resources?: { cpu?: number; memory?: `${number}Mi`; exclusive?: string };

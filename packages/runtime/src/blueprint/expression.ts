@@ -8,6 +8,7 @@
  * 3. Every evaluation has a time and a depth limit, kept by JSONata's evaluation hooks, and gives the event loop a turn now and then.
  * 4. A plain path (`in.item.url`) is walked without JSONata, with the same result.
  */
+
 import jsonata from "jsonata";
 
 import { RuntimeError } from "../errors.ts";

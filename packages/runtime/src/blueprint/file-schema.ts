@@ -2,6 +2,7 @@
  * The shape of a Blueprint file, once: the parser judges files by it, and the published JSON Schema is made from it.
  * What a shape cannot say (which nodes exist, which ports fit) is said by `parse.ts` and `check.ts`.
  */
+
 import { z } from "zod";
 
 export const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;

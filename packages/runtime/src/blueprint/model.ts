@@ -144,6 +144,8 @@ export interface Blueprint {
   readonly inputs: ReadonlyMap<string, InputDecl>;
   readonly outputs: ReadonlyMap<string, OutputDecl>;
   readonly types: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  /** Where each type's name stands; left out by Blueprints that were not read from a file. */
+  readonly typePositions?: ReadonlyMap<string, Position>;
   readonly secrets: readonly string[];
   readonly policy: Policy;
   readonly nodes: ReadonlyMap<string, NodeDecl>;

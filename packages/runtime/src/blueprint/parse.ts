@@ -1,4 +1,5 @@
 /** From a file's text to a `Blueprint`, or to everything that is wrong with the text. Nothing is looked up: `check.ts` does that. */
+
 import type { z } from "zod";
 
 import { buildBlueprint } from "./build.ts";

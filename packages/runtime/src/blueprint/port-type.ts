@@ -2,6 +2,7 @@
  * Port types: their text form, when a wire between two of them stands, and the JSON Schema they mean.
  * A wire is refused only when it can never work; what `any` and `json` hold is checked when the value is there.
  */
+
 import type { PortType } from "./model.ts";
 
 export type Types = ReadonlyMap<string, Readonly<Record<string, unknown>>>;

@@ -1,4 +1,6 @@
 /** The ports that a node has where it stands: the type's own, those its configuration makes, and the implicit `error`. */
+
+import { withDefaults } from "./config-schema.ts";
 import type { AnyNodeDef, PortDef, Ports } from "./define-node.ts";
 import type { Blueprint, NodeDecl, PortType } from "./model.ts";
 import { parsePortType, schemaOfType } from "./port-type.ts";
@@ -93,7 +95,7 @@ export function portsOf(decl: Pick<NodeDecl, "in" | "with">, def: AnyNodeDef | B
   addAll(inputs, def.inputs);
   addAll(outputs, def.outputs);
   if (def.ports) {
-    const dynamic = def.ports(config ?? parsedConfig(decl.with, def));
+    const dynamic = def.ports(config ?? withDefaults(decl.with, def.config));
     addAll(inputs, dynamic.inputs);
     addAll(outputs, dynamic.outputs);
   }
@@ -105,10 +107,4 @@ export function portsOf(decl: Pick<NodeDecl, "in" | "with">, def: AnyNodeDef | B
   }
   if (!outputs.has("error")) outputs.set("error", ERROR);
   return { inputs, outputs, open };
-}
-
-/** Configuration with its defaults; as it stands where expressions keep the schema from taking it. */
-function parsedConfig(config: unknown, def: AnyNodeDef): unknown {
-  const result = def.config.safeParse(config);
-  return result.success ? result.data : config;
 }

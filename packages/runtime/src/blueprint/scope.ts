@@ -1,5 +1,8 @@
 /** What the parts of the check share. */
+
+import type { AnyNodeDef } from "./define-node.ts";
 import type { Blueprint, NodeDecl, PortType, Position, Problem, ProblemCode, Ref } from "./model.ts";
+import type { NodePorts } from "./ports.ts";
 
 /** Node types with a body, which run it per item. */
 export const LOOP_TYPES: ReadonlySet<string> = new Set(["core/forEach", "core/while"]);
@@ -17,6 +20,16 @@ export interface Scope {
   /** Of a body. */
   readonly outputs?: ReadonlyMap<string, Ref>;
 }
+
+/** What is known of a node where it stands. */
+export interface Known {
+  readonly decl: NodeDecl;
+  readonly def: AnyNodeDef | Blueprint | undefined;
+  readonly ports: NodePorts | undefined;
+}
+
+/** All nodes of one scope, by id. */
+export type KnownNodes = ReadonlyMap<string, Known>;
 
 /** The node type that names another Blueprint in its configuration: the same as `uses: ./path`. */
 const BLUEPRINT_TYPE = "core/blueprint";

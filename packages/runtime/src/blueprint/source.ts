@@ -1,4 +1,5 @@
 /** A Blueprint's text, YAML or JSON, as plain values with a position for every one of them. */
+
 import { LineCounter, parseDocument } from "yaml";
 
 import { JsonFault, type LocatedProblem, type Location, locateJson } from "./json-locations.ts";

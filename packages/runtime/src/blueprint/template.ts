@@ -2,6 +2,7 @@
  * Configuration values with expressions in them. A text that is exactly one `${ … }` gives the expression's value, whatever its type; any
  * other text with `${ … }` gives a text. `$${` stands for `${`. Lists and maps are walked; keys are left as they are.
  */
+
 import { RuntimeError } from "../errors.ts";
 import { compileExpression, type EvaluateOptions, type Expression, type Scope } from "./expression.ts";
 

@@ -2,6 +2,7 @@
  * From YAML's tree to plain values and their offsets, in one walk. The walk guards: keys that stand twice, keys that are no text,
  * aliases of themselves, aliases that multiply (the alias bomb), values that JSON has no word for.
  */
+
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node } from "yaml";
 
 import { type LocatedProblem, type Location, MAX_DEPTH } from "./json-locations.ts";

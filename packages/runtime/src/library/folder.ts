@@ -1,4 +1,5 @@
 /** The files of a library: found below one folder, read without leaving it. */
+
 import { lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";

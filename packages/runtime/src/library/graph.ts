@@ -1,4 +1,5 @@
 /** A Blueprint as a picture: nodes with their ports, and wires, bodies of loops flattened into paths. */
+
 import type { NodeCatalog } from "../blueprint/catalog.ts";
 import type { Blueprint, NodeDecl, Ref } from "../blueprint/model.ts";
 import { formatPortType } from "../blueprint/port-type.ts";

@@ -1,4 +1,5 @@
 /** The Blueprints of one folder, by id or path: listed, loaded, checked, and drawn. */
+
 import { createHash } from "node:crypto";
 import { dirname, join, relative, resolve, sep } from "node:path";
 

@@ -22,6 +22,7 @@ export const filter = defineNode({
       .describe('JSONata over `item`, `index`, `in` and `run`; empty results, 0, "" and null are false.'),
   }),
   rawConfig: ["condition"],
+  expressions: ["condition"],
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

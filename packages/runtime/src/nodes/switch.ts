@@ -30,6 +30,7 @@ export const switchNode = defineNode({
       .describe("Output name to a JSONata condition over `in` and `run`."),
   }),
   rawConfig: ["cases"],
+  expressions: ["cases"],
   ports: ({ cases }) => ({
     outputs: Object.fromEntries(
       Object.keys(cases ?? {}).map((name) => [

@@ -25,6 +25,7 @@ export const transform = defineNode({
     each: z.boolean().default(false).describe("Evaluate once per item of `items` instead of once."),
   }),
   rawConfig: ["expression"],
+  expressions: ["expression"],
   ports: ({ each }) =>
     each === true
       ? { inputs: { items }, outputs: perItem }

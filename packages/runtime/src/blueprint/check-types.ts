@@ -1,0 +1,54 @@
+/** The file's own JSON Schemas: whether they are schemas, and whether defaults fit theirs. */
+
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+
+import type { Blueprint } from "./model.ts";
+import { schemaOfType } from "./port-type.ts";
+import type { Report } from "./scope.ts";
+
+/** Formats are for people and forms: `format: uri` refuses nothing. */
+const OPTIONS = { strict: false, allErrors: true, logger: false, validateFormats: false } as const;
+
+export function checkTypes(blueprint: Blueprint, report: Report): void {
+  if (blueprint.inputs.size === 0 && blueprint.types.size === 0) return;
+  const compiler = new Ajv2020(OPTIONS);
+  const compile = (schema: object): ValidateFunction | string => {
+    try {
+      return compiler.compile(schema);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+  let typesAreSound = true;
+  for (const name of blueprint.types.keys()) {
+    const result = compile(schemaOfType({ t: "named", name }, blueprint.types));
+    if (typeof result !== "string") continue;
+    typesAreSound = false;
+    const at = blueprint.typePositions?.get(name) ?? { line: 1, column: 1 };
+    report("SCHEMA", `types.${name}`, at, `Cannot use the type "${name}": ${result}; write JSON Schema 2020-12`);
+  }
+  if (!typesAreSound) return;
+  for (const input of blueprint.inputs.values()) {
+    const { default: value, ...schema } = input.schema;
+    const result = compile(schema);
+    const where = `inputs.${input.name}`;
+    if (typeof result === "string") {
+      report(
+        "SCHEMA",
+        where,
+        input.at,
+        `Cannot use the schema of the input "${input.name}": ${result}; write JSON Schema 2020-12`,
+      );
+    } else if (value !== undefined && input.type.t !== "file" && !result(value)) {
+      const faults = (result.errors ?? [])
+        .slice(0, 3)
+        .map(({ instancePath, message }) => `${instancePath} ${message ?? ""}`.trim());
+      report(
+        "SCHEMA",
+        `${where}.default`,
+        input.at,
+        `Cannot use the default of the input "${input.name}": it ${faults.join("; ")}; change one of the two`,
+      );
+    }
+  }
+}
