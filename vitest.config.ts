@@ -23,6 +23,7 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["packages/*/test/**/*.browser.test.ts"],
+          globalSetup: ["packages/events/test/transports/fixtures/serve-pages.ts"],
           browser: {
             enabled: true,
             headless: true,

@@ -5,10 +5,13 @@
  *    program posts on the worker's own channel.
  * 2. The worker says nothing before it is invited, and the parent invites only workers that it was given: nobody posts
  *    to those who did not opt in.
- * 3. The port closes when the worker ends, after its last message; Node's `exit` only adds the reason. Its `error` is left
- *    alone: a listener there would hide the crash from the program.
+ * 3. In Node the port closes when the worker ends, after its last message, and `exit` only adds the reason. `error` is
+ *    left alone: a listener there would hide the crash from the program.
+ * 4. In a page a lock tells the end. The worker says when it holds it, before its first frame.
  */
+import { newId, systemRandom } from "../core/ids.ts";
 import type { CloseCause, Connection, ConnectionEvents, Transport } from "../wire/transport.ts";
+import { awaitLock, holdLock } from "./life-lock.ts";
 import { portTransport, type PortLike } from "./port.ts";
 
 /** A Web Worker or a `Worker` of `node:worker_threads`, by its shape. */
@@ -23,6 +26,7 @@ export interface WorkerLike {
 }
 
 const INVITATION = "atomiton:port";
+const LOCK = "atomiton:lock";
 
 /**
  * Speaks with a worker that this side started; the worker calls `parentTransport`. One call, one connection. The link
@@ -48,7 +52,9 @@ export function workerTransport(worker: WorkerLike): Transport {
 
 function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection {
   const { port1, port2 } = new MessageChannel();
+  const lock = worker.on ? undefined : `atomiton:worker:${newId(systemRandom)}`;
   let why: string | undefined;
+  let leaveLine: (() => void) | undefined;
   let ended = false;
   const stopListening = worker.on
     ? listen(worker, "exit", (code) => (why = `The worker ended with exit code ${String(code)}`))
@@ -60,20 +66,23 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
     if (ended) return;
     ended = true;
     stopListening();
+    leaveLine?.();
     connection.close(cause.reason);
     events.onClose(cause);
   };
-  const connection = portTransport(port1).open({
-    onOpen: () => events.onOpen(),
-    onFrame: (frame) => {
-      if (!ended) events.onFrame(frame);
+  /** A turn later: frames that the worker posted with its last breath come by another way than the lock. */
+  const terminated = (): void => end({ kind: "gone", reason: "The worker has ended", mayRetry: false });
+  const watched = relay(events, {
+    onFrame(frame) {
+      if (lock && (frame as unknown) === LOCK) leaveLine = awaitLock(lock, () => setTimeout(terminated));
+      else if (!ended) events.onFrame(frame);
     },
-    onDrain: () => events.onDrain(),
     onClose: (cause) => end(cause.kind === "gone" && why ? { ...cause, reason: why } : cause),
   });
+  const connection = portTransport(port1).open(watched);
   if (worker.threadId === -1) {
     queueMicrotask(() => end({ kind: "gone", reason: "The worker has ended already", mayRetry: false }));
-  } else worker.postMessage({ [INVITATION]: port2 }, [port2]);
+  } else worker.postMessage({ [INVITATION]: port2, [LOCK]: lock }, [port2]);
   return connection;
 }
 
@@ -88,17 +97,14 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
  */
 export function parentTransport(): Transport {
   const parent = parentOfWorker();
-  let port: PortLike | undefined;
-  let arrived: ((port: PortLike) => void) | undefined;
-  const stop = listen(parent, "message", (value: { data?: unknown } | null) => {
-    const invitation = (typeof value === "object" && value !== null && "data" in value ? value.data : value) as {
-      readonly [INVITATION]?: PortLike;
-    } | null;
-    const invited = typeof invitation === "object" ? invitation?.[INVITATION] : undefined;
-    if (typeof invited?.postMessage !== "function") return;
+  let invited: ((port: PortLike, lock: string | undefined) => void) | undefined;
+  let early: (() => void) | undefined;
+  const stop = listen(parent, "message", (value: unknown) => {
+    const invitation = invitationIn(value);
+    if (!invitation) return;
     stop();
-    port = invited;
-    arrived?.(invited);
+    if (invited) invited(invitation[INVITATION], invitation[LOCK]);
+    else early = () => invited?.(invitation[INVITATION], invitation[LOCK]);
   });
   let opened = false;
   return {
@@ -109,11 +115,25 @@ export function parentTransport(): Transport {
       if (opened) throw new TypeError("Cannot open a parent transport twice: call parentTransport again");
       opened = true;
       let connection: Connection | undefined;
+      let letGo: (() => void) | undefined;
       let closed = false;
-      arrived = (invited) => {
-        if (!closed) connection = portTransport(invited).open(events);
+      const accept = (port: PortLike): void => {
+        const onClose = (cause: CloseCause): void => {
+          letGo?.();
+          events.onClose(cause);
+        };
+        if (closed) letGo?.();
+        else connection = portTransport(port).open(relay(events, { onClose }));
       };
-      if (port) arrived(port);
+      invited = (port, lock) => {
+        if (lock === undefined) return accept(port);
+        void holdLock(lock).then((release) => {
+          letGo = release;
+          port.postMessage(LOCK);
+          accept(port);
+        });
+      };
+      early?.();
       return {
         send: (frame) => connection?.send(frame) ?? true,
         close(reason = "closed") {
@@ -125,6 +145,29 @@ export function parentTransport(): Transport {
         },
       };
     },
+  };
+}
+
+interface Invitation {
+  readonly [INVITATION]: PortLike;
+  readonly [LOCK]?: string;
+}
+
+/** Node hands over the message itself, pages an event around it. */
+function invitationIn(value: unknown): Invitation | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const message = ("data" in value ? value.data : value) as Partial<Invitation> | null;
+  if (typeof message !== "object") return undefined;
+  return typeof message?.[INVITATION]?.postMessage === "function" ? (message as Invitation) : undefined;
+}
+
+function relay(events: ConnectionEvents, instead: Partial<ConnectionEvents>): ConnectionEvents {
+  return {
+    onOpen: () => events.onOpen(),
+    onFrame: (frame) => events.onFrame(frame),
+    onDrain: () => events.onDrain(),
+    onClose: (cause) => events.onClose(cause),
+    ...instead,
   };
 }
 

@@ -17,7 +17,8 @@ import {
 import { closeReason } from "../../src/transports/socket.ts";
 import type { WebSocketClass } from "../../src/transports/websocket.ts";
 import type { Transport } from "../../src/wire/transport.ts";
-import { hear, listen, type Heard } from "./websocket-peers.ts";
+import { hear, type Heard } from "./hear.ts";
+import { listen } from "./listen.ts";
 
 const TOKEN = "a token with ünïcode & / + =";
 const TOKEN_NAME = `atomiton.token.${Buffer.from(TOKEN).toString("base64url")}`;

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 
 import { workerTransport } from "../../src/transports/worker.ts";
-import { hear } from "./websocket-peers.ts";
+import { hear } from "./hear.ts";
 
 const workers: Worker[] = [];
 afterEach(async () => {
@@ -69,11 +69,12 @@ test.each([
 
 test("[E-WRK-4] when the worker closes, its last frames come first, and it lives on", async () => {
   const worker = start();
+  const last = once(worker, "message");
   const heard = hear(workerTransport(worker));
   heard.connection.send(["close"]);
   expect(await heard.closed).toEqual({ kind: "gone", reason: "enough", mayRetry: false });
   expect(heard.frames).toEqual([["close"], ["last", 0], ["last", 1], ["last", 2]]);
-  expect(await once(worker, "message")).toEqual(["closed, and I live on"]);
+  expect(await last).toEqual(["closed, and I live on"]);
 });
 
 test("[E-WRK-4] a crash stays visible to the program: the transport takes no `error` for itself", () => {
@@ -109,11 +110,12 @@ test("[E-WRK-6] closing gives every listener back, and does not end the worker",
   const heard = hear(workerTransport(worker));
   heard.connection.send([1]);
   await heard.framesUntil(1);
+  const last = once(worker, "message");
   heard.connection.close("done");
   heard.connection.close("again");
   expect(await heard.closed).toEqual({ kind: "local", reason: "done", mayRetry: false });
+  expect(await last).toEqual(["closed, and I live on"]);
   expect(worker.eventNames().map((name) => [name, worker.listenerCount(name)])).toEqual(before);
-  expect(await once(worker, "message")).toEqual(["closed, and I live on"]);
   expect(worker.threadId).toBeGreaterThan(0);
 });
 

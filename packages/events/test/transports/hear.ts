@@ -1,7 +1,3 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-
 import type { CloseCause, Connection, Frame, Transport } from "../../src/wire/transport.ts";
 
 /** What a session hears of its connection, written down; each list can be waited for. */
@@ -59,10 +55,4 @@ export function hear(transport: Transport): Heard {
     framesUntil: async (count) => (await until(() => frames.length >= count), frames),
     drained: () => (((before) => until(() => drains > before)) as (n: number) => Promise<void>)(drains),
   };
-}
-
-export async function listen(server: Server = createServer()): Promise<{ server: Server; port: number }> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { server, port: (server.address() as AddressInfo).port };
 }
