@@ -1,0 +1,142 @@
+/** The host over the bus: `RuntimeClient` on a WebSocket to the server that this page came from. */
+import { EventBus, type Gap, type Link as BusLink } from "@atomiton/events";
+import { webSocketTransport } from "@atomiton/events/websocket";
+import { libraryContract, RuntimeClient, runtimeContract, type ExecutionMessage } from "@atomiton/runtime/client";
+import type { Host, Link, Watcher } from "./host.ts";
+
+export interface BusHostOptions {
+  /** Of this page, given in the fragment of its address. */
+  readonly token: string | undefined;
+}
+
+const NO_TOKEN: Link = {
+  at: "lost",
+  code: "NO_TOKEN",
+  reason: "This page has no key to the host. Open the whole address that “atomiton serve” printed: its end is the key.",
+};
+
+export function openBusHost({ token }: BusHostOptions): Host {
+  const bus = new EventBus({
+    contracts: [runtimeContract, libraryContract],
+    role: "ui",
+    connect: false,
+    // What a link meets is in its state, and shown; the rest is a fault of this page.
+    onError: (fault, { link }) => {
+      if (link === undefined) console.error(fault);
+    },
+  });
+  const client = new RuntimeClient(bus);
+  const hearers = new Set<(link: Link) => void>();
+  let now: Link = token === undefined ? NO_TOKEN : { at: "connecting" };
+  let wasLive = false;
+  let dialled: BusLink | undefined;
+
+  const tell = (link: Link): void => {
+    now = link;
+    for (const hear of hearers) hear(link);
+  };
+  const dial = (): void => {
+    if (token === undefined) return;
+    const link = bus.connect(webSocketTransport("/bus", { token }));
+    dialled = link;
+    // The state says the same as the rejection.
+    link.ready.catch(() => {});
+    const read = (): void => {
+      if (dialled !== link) return;
+      wasLive ||= link.state.at === "open";
+      tell(linkFrom(link, wasLive));
+    };
+    link.onState(read);
+    read();
+  };
+  dial();
+
+  return {
+    onLink(hear) {
+      hearers.add(hear);
+      hear(now);
+      return () => hearers.delete(hear);
+    },
+    onLibraryChange: (hear) => client.onLibraryChange(({ what, ids }) => hear(what, ids)),
+    blueprints: () => client.blueprints(),
+    blueprint: (id) => client.blueprint(id),
+    executions: () => client.executions(),
+    async execute(blueprintId, input) {
+      return (await bus.request("runtime:execute", { blueprintId, input })).executionId;
+    },
+    async cancel(executionId) {
+      await client.cancel(executionId, { reason: "cancelled in Studio" });
+    },
+    watch: (executionId, watcher) => watchOn(client, executionId, watcher),
+    async download(blob) {
+      const answer = await fetch(`/blobs/${encodeURIComponent(blob)}`, { headers: { authorization: `Bearer ${token}` } });
+      if (!answer.ok) throw new Error(`the host answered ${answer.status} ${answer.statusText}`);
+      return answer.blob();
+    },
+    reconnect() {
+      if (now.at === "lost") dial();
+    },
+    close() {
+      hearers.clear();
+      void client.close().then(() => bus.close());
+    },
+  };
+}
+
+function linkFrom(link: BusLink, wasLive: boolean): Link {
+  const { state } = link;
+  switch (state.at) {
+    case "open":
+      return { at: "live" };
+    case "dialing":
+      return wasLive ? { at: "reconnecting", attempt: state.attempt } : { at: "connecting" };
+    case "waiting":
+      return { at: "reconnecting", attempt: state.attempt };
+    case "closed":
+      return { at: "lost", code: state.why.code, reason: reasonFrom(state.why.code, state.why.message) };
+  }
+}
+
+function reasonFrom(code: string, message: string): string {
+  if (code !== "REJECTED") return message;
+  return "The host refused this page: its key is not the host's. It was started anew, perhaps: open the address that it printed.";
+}
+
+function watchOn(client: RuntimeClient, executionId: string, watcher: Watcher): () => void {
+  const execution = client.attach(executionId);
+  let isStopped = false;
+  let hasLived = false;
+  const stop = execution.on((message: ExecutionMessage) => {
+    if (isStopped) return;
+    if (message.type === "gap") {
+      if (isForGood(message.data)) watcher.onGap(countOf(message.data));
+      return;
+    }
+    // The past is told again after a break: what is known of it is put aside, or logs would stand there twice.
+    if (message.snapshot && hasLived) watcher.onRestart();
+    hasLived = !message.snapshot;
+    watcher.hear([message]);
+  });
+  execution.result.catch((error: unknown) => {
+    if (isStopped || !(error instanceof Error) || endedByItself(error)) return;
+    watcher.onFault(error);
+  });
+  return () => {
+    isStopped = true;
+    stop();
+    execution.close();
+  };
+}
+
+/** Failed and cancelled executions reject too; their events have said it. */
+const endedByItself = (error: Error): boolean =>
+  "code" in error && (error.code === "EXECUTION_FAILED" || error.code === "CANCELLED");
+
+/** Where more than logs is missing the client asks for the whole again. */
+function isForGood({ names }: Gap): boolean {
+  const lost = Object.keys(names ?? {});
+  return lost.length > 0 && lost.every((name) => name === "runtime:log");
+}
+
+const countOf = ({ names, from, to }: Gap): number =>
+  Object.values(names ?? {}).reduce((sum, count) => sum + count, 0) || to - from + 1;

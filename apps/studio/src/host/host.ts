@@ -1,0 +1,42 @@
+/** What the page needs of a host. The one that ships speaks over the bus (bus-host.ts); model tests bring their own. */
+import type { ExecutionEvent } from "../model/execution.ts";
+
+export type { BlueprintEntry, BlueprintInfo, ExecutionInfo, GraphNode, Wire } from "@atomiton/runtime/contract";
+import type { BlueprintEntry, BlueprintInfo, ExecutionInfo } from "@atomiton/runtime/contract";
+
+export type Link =
+  | { readonly at: "connecting" }
+  | { readonly at: "live" }
+  /** It was live; a new attempt is under way. */
+  | { readonly at: "reconnecting"; readonly attempt: number }
+  /** No further attempt will be made by itself. */
+  | { readonly at: "lost"; readonly reason: string; readonly code: string };
+
+export interface Watcher {
+  readonly hear: (events: readonly ExecutionEvent[]) => void;
+  /** What follows tells everything from the start: what was heard so far is void. */
+  readonly onRestart: () => void;
+  /** `count` events are lost for good. */
+  readonly onGap: (count: number) => void;
+  /** The execution cannot be watched: unknown to the host, or the link is gone for good. */
+  readonly onFault: (error: Error) => void;
+}
+
+export interface Host {
+  /** Calls at once with the present state, then at every change. */
+  onLink(hear: (link: Link) => void): () => void;
+  onLibraryChange(hear: (what: "blueprints" | "executions", ids: readonly string[]) => void): () => void;
+  blueprints(): Promise<readonly BlueprintEntry[]>;
+  blueprint(id: string): Promise<BlueprintInfo>;
+  executions(): Promise<readonly ExecutionInfo[]>;
+  /** Resolves with the execution's id, before any of its events. */
+  execute(blueprintId: string, input: Record<string, unknown>): Promise<string>;
+  cancel(executionId: string): Promise<void>;
+  /** What has happened so far, then everything after it, without hole or double. */
+  watch(executionId: string, watcher: Watcher): () => void;
+  /** The bytes of a file that a node gave out. */
+  download(blob: string): Promise<Blob>;
+  /** Tries again now. */
+  reconnect(): void;
+  close(): void;
+}

@@ -1,0 +1,22 @@
+/**
+ * Instance paths and the nodes they belong to: `each[sku-12]/thumb` is one instance of the node `each/thumb`.
+ * A key may hold any text: it ends at the first `]` that a `/`, another `[` or the end follows.
+ */
+
+const KEY = /\[[\s\S]*?\](?=\/|\[|$)/g;
+
+/** `each[sku-12]/thumb` → `each/thumb`: the node's path in the graph. */
+export function nodePathOf(path: string): string {
+  return path.includes("[") ? path.replace(KEY, "") : path;
+}
+
+/** `each[a]/inner[3]/thumb` → `a / 3`: which items of which loops; empty for an instance outside loops. */
+export function itemOf(path: string): string {
+  if (!path.includes("[")) return "";
+  return Array.from(path.matchAll(KEY), ([key]) => key.slice(1, -1)).join(" / ");
+}
+
+/** True for the node itself and everything in its body. */
+export function isWithin(nodePath: string, scope: string): boolean {
+  return nodePath === scope || nodePath.startsWith(`${scope}/`);
+}

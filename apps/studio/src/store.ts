@@ -1,0 +1,61 @@
+/** What the page shows: one store, written by studio.ts alone, read by components through selectors. */
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { BlueprintEntry, BlueprintInfo, ExecutionInfo, Link } from "./host/host.ts";
+import type { Execution } from "./model/execution.ts";
+
+export type Loaded<T> =
+  | { readonly at: "nothing" }
+  | { readonly at: "loading" }
+  | { readonly at: "here"; readonly value: T }
+  | { readonly at: "failed"; readonly message: string };
+
+export interface Notice {
+  readonly id: number;
+  readonly text: string;
+}
+
+export interface StudioState {
+  readonly link: Link;
+  readonly blueprints: Loaded<readonly BlueprintEntry[]>;
+  readonly executions: readonly ExecutionInfo[];
+  /** Id of the Blueprint that is open. */
+  readonly openId: string | undefined;
+  readonly blueprint: Loaded<BlueprintInfo>;
+  readonly executionId: string | undefined;
+  readonly execution: Execution | undefined;
+  /** The execution's id is known, what has happened in it is on its way. */
+  readonly isAttaching: boolean;
+  /** Path of the node in the graph that is shown in detail. */
+  readonly selected: string | undefined;
+  /** Path of its instance, where it has several. */
+  readonly instance: string | undefined;
+  /** `execute` was asked and has not been answered. */
+  readonly isStarting: boolean;
+  readonly isCancelling: boolean;
+  /** The Run form is open. */
+  readonly isAsking: boolean;
+  readonly notice: Notice | undefined;
+  /** How far this computer's clock is ahead of the host's, milliseconds; undefined until a host spoke. */
+  readonly clockAheadMs: number | undefined;
+}
+
+export type StudioStore = StoreApi<StudioState>;
+
+export const createStudioStore = (): StudioStore =>
+  createStore<StudioState>(() => ({
+    link: { at: "connecting" },
+    blueprints: { at: "loading" },
+    executions: [],
+    openId: undefined,
+    blueprint: { at: "nothing" },
+    executionId: undefined,
+    execution: undefined,
+    isAttaching: false,
+    selected: undefined,
+    instance: undefined,
+    isStarting: false,
+    isCancelling: false,
+    isAsking: false,
+    notice: undefined,
+    clockAheadMs: undefined,
+  }));

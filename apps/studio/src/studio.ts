@@ -1,0 +1,317 @@
+/** What a person can do here, and what the host's answers do to the store. Knows no React and no DOM. */
+import type { Frames } from "./frame.ts";
+import { gather } from "./frame.ts";
+import type { Host } from "./host/host.ts";
+import type { Address } from "./model/address.ts";
+import { fold, isTerminal, newExecution, withGap, type Execution, type ExecutionEvent } from "./model/execution.ts";
+import { fieldsOf, initialOf, readForm } from "./model/form.ts";
+import type { StudioState, StudioStore } from "./store.ts";
+
+export interface StudioOptions {
+  readonly host: Host;
+  readonly store: StudioStore;
+  readonly frames: Frames;
+  readonly address: Address;
+  /** The view changed: what its address is now. */
+  readonly onView: (view: { open: string | undefined; execution: string | undefined }) => void;
+  readonly now: () => number;
+}
+
+/** Executions of the list that the page holds. */
+const RECENT_LIMIT = 50;
+/** A smaller change of the clocks' difference is not worth an update of the page. */
+const CLOCK_STEP_MS = 20;
+/** Among events: what came before it is void. */
+const RESTART = Symbol("restart");
+
+export class Studio {
+  private readonly host: Host;
+  private readonly store: StudioStore;
+  private readonly options: StudioOptions;
+  private readonly stops: (() => void)[] = [];
+  private unwatch: (() => void) | undefined;
+  private notices = 0;
+  private mayAutoRun: boolean;
+  /** The watch in view ended because its link did: begin it again with the next one. */
+  private isCutOff = false;
+
+  constructor(options: StudioOptions) {
+    this.options = options;
+    this.host = options.host;
+    this.store = options.store;
+    this.mayAutoRun = options.address.run;
+  }
+
+  /** Connects the store with the host and shows what the address names, as soon as there is a link. */
+  start(): void {
+    const { open, execution } = this.options.address;
+    this.set({
+      openId: open,
+      blueprint: open === undefined ? { at: "nothing" } : { at: "loading" },
+      executionId: execution,
+      isAttaching: execution !== undefined,
+    });
+    this.isCutOff = execution !== undefined;
+    this.stops.push(
+      this.host.onLibraryChange((what, ids) => this.onLibraryChange(what, ids)),
+      this.host.onLink((link) => {
+        const wasLive = this.state.link.at === "live";
+        this.set({ link });
+        if (link.at === "live" && !wasLive) this.onLive();
+      }),
+    );
+  }
+
+  /** A link, the first or another one: what changed while nobody listened is asked for. */
+  private onLive(): void {
+    const { openId, executionId } = this.state;
+    void this.loadBlueprints();
+    void this.loadExecutions();
+    if (openId !== undefined) void this.load(openId).then(() => this.autoRun(openId));
+    if (executionId !== undefined && this.isCutOff) this.watch(executionId);
+  }
+
+  close(): void {
+    this.unwatch?.();
+    for (const stop of this.stops.splice(0)) stop();
+    this.host.close();
+  }
+
+  reconnect(): void {
+    this.host.reconnect();
+  }
+
+  /** Opens a Blueprint; the execution in view goes, unless it is this Blueprint's. */
+  async open(id: string, { keepExecution = false }: { keepExecution?: boolean } = {}): Promise<void> {
+    const { execution } = this.state;
+    const isItsRun = execution?.started?.blueprint.id === id;
+    if (!keepExecution && !isItsRun) this.stopWatching();
+    this.set({ openId: id, blueprint: { at: "loading" }, selected: undefined, instance: undefined });
+    this.tellView();
+    await this.load(id);
+  }
+
+  /** Runs what is open: asks for inputs first where there are any. */
+  async run(): Promise<void> {
+    const { blueprint } = this.state;
+    if (blueprint.at !== "here") return;
+    if (blueprint.value.inputs.length > 0) this.set({ isAsking: true });
+    else await this.execute({});
+  }
+
+  closeForm(): void {
+    this.set({ isAsking: false });
+  }
+
+  async execute(input: Record<string, unknown>): Promise<void> {
+    const { openId, isStarting } = this.state;
+    if (openId === undefined || isStarting) return;
+    this.set({ isStarting: true, isAsking: false });
+    try {
+      const executionId = await this.host.execute(openId, input);
+      if (this.state.openId === openId) this.watch(executionId);
+    } catch (error) {
+      this.notify(`It did not start: ${messageOf(error)}`);
+    } finally {
+      this.set({ isStarting: false });
+    }
+  }
+
+  async cancel(): Promise<void> {
+    const { executionId, isCancelling } = this.state;
+    if (executionId === undefined || isCancelling) return;
+    this.set({ isCancelling: true });
+    try {
+      await this.host.cancel(executionId);
+    } catch (error) {
+      this.notify(`It was not cancelled: ${messageOf(error)}`);
+    } finally {
+      this.set({ isCancelling: false });
+    }
+  }
+
+  /** Shows an execution, and its Blueprint. */
+  showExecution(executionId: string): void {
+    const info = this.state.executions.find((candidate) => candidate.executionId === executionId);
+    this.watch(executionId);
+    if (info !== undefined && info.blueprint.id !== this.state.openId) {
+      void this.open(info.blueprint.id, { keepExecution: true });
+    }
+  }
+
+  /** Back to the Blueprint alone. */
+  leaveExecution(): void {
+    this.stopWatching();
+    this.tellView();
+  }
+
+  select(path: string | undefined, instance?: string): void {
+    this.set({ selected: path, instance });
+  }
+
+  download(blob: string): Promise<Blob> {
+    return this.host.download(blob);
+  }
+
+  notify(text: string): void {
+    this.notices += 1;
+    this.set({ notice: { id: this.notices, text } });
+  }
+
+  dismiss(): void {
+    this.set({ notice: undefined });
+  }
+
+  private get state(): StudioState {
+    return this.store.getState();
+  }
+  private set(change: Partial<StudioState>): void {
+    this.store.setState(change);
+  }
+
+  private tellView(): void {
+    const { openId, executionId } = this.state;
+    this.options.onView({ open: openId, execution: executionId });
+  }
+
+  private onLibraryChange(what: "blueprints" | "executions", ids: readonly string[]): void {
+    if (what === "executions") {
+      void this.loadExecutions();
+      return;
+    }
+    void this.loadBlueprints();
+    const { openId } = this.state;
+    if (openId !== undefined && (ids.length === 0 || ids.includes(openId))) void this.load(openId);
+  }
+
+  private async loadBlueprints(): Promise<void> {
+    try {
+      this.set({ blueprints: { at: "here", value: await this.host.blueprints() } });
+    } catch (error) {
+      if (this.state.blueprints.at !== "here") this.set({ blueprints: { at: "failed", message: messageOf(error) } });
+    }
+  }
+
+  private async loadExecutions(): Promise<void> {
+    try {
+      const all = await this.host.executions();
+      const newestFirst = all.toSorted((a, b) => (b.startedAt ?? Infinity) - (a.startedAt ?? Infinity));
+      this.set({ executions: newestFirst.slice(0, RECENT_LIMIT) });
+    } catch (error) {
+      if (this.state.link.at === "live") this.notify(`The executions could not be read: ${messageOf(error)}`);
+    }
+  }
+
+  private async load(id: string): Promise<void> {
+    let loaded: StudioState["blueprint"];
+    try {
+      loaded = { at: "here", value: await this.host.blueprint(id) };
+    } catch (error) {
+      loaded = { at: "failed", message: messageOf(error) };
+    }
+    if (this.state.openId === id) this.set({ blueprint: loaded });
+  }
+
+  /** Once, for the Blueprint that the address named: a person who went elsewhere meanwhile is not surprised. */
+  private async autoRun(id: string): Promise<void> {
+    const { blueprint, openId } = this.state;
+    if (!this.mayAutoRun || blueprint.at !== "here") return;
+    this.mayAutoRun = false;
+    if (openId !== id || blueprint.value.errors > 0) return;
+    const fields = fieldsOf(blueprint.value.inputs);
+    const read = readForm(fields, initialOf(fields));
+    // An input without a default must be typed by somebody.
+    if (read.ok) await this.execute(read.input);
+    else this.set({ isAsking: true });
+  }
+
+  private stopWatching(): void {
+    this.unwatch?.();
+    this.unwatch = undefined;
+    this.isCutOff = false;
+    this.set({ executionId: undefined, execution: undefined, isAttaching: false });
+  }
+
+  private watch(executionId: string): void {
+    if (this.state.executionId === executionId && this.unwatch !== undefined && !this.isCutOff) return;
+    this.unwatch?.();
+    this.isCutOff = false;
+    const { execution } = this.state;
+    // Seen before the link went: it stays in view until the host has told it anew.
+    const isKnown = execution?.id === executionId;
+    this.set({
+      executionId,
+      isAttaching: true,
+      ...(isKnown ? {} : { execution: newExecution(executionId), instance: undefined }),
+    });
+    this.tellView();
+
+    const events = gather<ExecutionEvent | typeof RESTART>(this.options.frames, (batch) => {
+      this.change(executionId, (before) => {
+        const at = batch.lastIndexOf(RESTART);
+        const from = at < 0 ? before : { ...newExecution(executionId), missed: before.missed };
+        return fold(from, batch.slice(at + 1) as ExecutionEvent[]);
+      });
+      this.openItsBlueprint();
+    });
+    if (isKnown) events.add([RESTART]);
+    const stop = this.host.watch(executionId, {
+      hear: (batch) => {
+        this.setClock(batch);
+        events.add(batch);
+      },
+      onRestart: () => events.add([RESTART]),
+      onGap: (count) => {
+        events.flush();
+        this.change(executionId, (before) => withGap(before, count));
+      },
+      onFault: (error) => {
+        events.flush();
+        this.onFault(executionId, error);
+      },
+    });
+    this.unwatch = () => {
+      stop();
+      events.close();
+    };
+  }
+
+  private onFault(executionId: string, error: Error): void {
+    const { execution } = this.state;
+    if (execution?.id !== executionId) return;
+    if ("code" in error && error.code === "CLOSED") {
+      this.isCutOff = true;
+      return;
+    }
+    this.leaveExecution();
+    this.notify(error.message);
+  }
+
+  private change(executionId: string, by: (before: Execution) => Execution): void {
+    const { execution } = this.state;
+    if (execution?.id !== executionId) return;
+    const after = by(execution);
+    if (after !== execution || this.state.isAttaching) this.set({ execution: after, isAttaching: false });
+    if (!isTerminal(execution.state) && isTerminal(after.state)) void this.loadExecutions();
+  }
+
+  /** An address may name an execution alone. */
+  private openItsBlueprint(): void {
+    const { openId, execution } = this.state;
+    const id = execution?.started?.blueprint.id;
+    if (openId === undefined && id !== undefined) void this.open(id, { keepExecution: true });
+  }
+
+  /** The least difference ever seen is the clocks' own; the rest is the way here, or an event from before. */
+  private setClock(batch: readonly ExecutionEvent[]): void {
+    const last = batch.at(-1)?.data;
+    if (last === undefined || !("ts" in last)) return;
+    const ahead = this.options.now() - last.ts;
+    const known = this.state.clockAheadMs;
+    if (known === undefined || ahead < known - CLOCK_STEP_MS) this.set({ clockAheadMs: ahead });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
