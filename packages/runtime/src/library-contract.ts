@@ -2,7 +2,7 @@
 import { command, defineContract, event, type CommandsOf, type EventsOf } from "@atomiton/events";
 import { z } from "zod";
 
-import { count, execState, id, timestamp } from "./contract/values.ts";
+import { count, execState, id, rtError, timestamp } from "./contract/values.ts";
 
 /** JSON Schema, as forms read it. */
 const jsonSchema = z.record(z.string(), z.unknown());
@@ -121,8 +121,13 @@ const execution = z.object({
   state: execState,
   blueprint: z.object({ id: z.string(), name: z.string(), version: z.string() }),
   /** Milliseconds since 1970. */
+  queuedAt: timestamp.optional(),
   startedAt: timestamp.optional(),
   endedAt: timestamp.optional(),
+  /** 0 to 100, null while nothing is known. */
+  percent: z.number().min(0).max(100).nullable().optional(),
+  /** Of a failed or cancelled one. */
+  error: rtError.optional(),
 });
 export type ExecutionInfo = z.infer<typeof execution>;
 

@@ -1,0 +1,196 @@
+/** One execution, as a client holds it: its result to await, its events to hear or to iterate, and its end to ask for. */
+import type { ExecState, RuntimeBus, RuntimeErrorEvent, RuntimeProgress } from "../contract.ts";
+import { RuntimeError } from "../errors.ts";
+import type { LinkWatch } from "./link-watch.ts";
+import { Reader } from "./reader.ts";
+import { isTerminal, watch, type ExecutionMessage } from "./watch.ts";
+
+export interface CancelOptions {
+  readonly reason?: string;
+  /** How long child processes may take to end by themselves. Default 5,000. */
+  readonly graceMs?: number;
+}
+
+/** Made by `RuntimeClient.execute` and `attach`. Awaiting it gives the Blueprint's outputs. */
+export interface Execution extends PromiseLike<Record<string, unknown>>, AsyncIterable<ExecutionMessage> {
+  readonly executionId: string;
+  /**
+   * The Blueprint's outputs. Rejects with `RuntimeError`: EXECUTION_FAILED and CANCELLED (the node's error in
+   * `details.error`), what the host refused the command with, CLOSED when the link to the host is gone for good.
+   * It need not be awaited: nothing is reported as unhandled.
+   */
+  readonly result: Promise<Record<string, unknown>>;
+  /** Resolves when nothing more comes: ended, refused, link gone, or `close`. Never rejects. */
+  readonly closed: Promise<void>;
+  /** Hears everything of this execution: first what happened so far (`snapshot`), then what follows. */
+  on(hear: (message: ExecutionMessage) => void): () => void;
+  onProgress(hear: (progress: RuntimeProgress) => void): () => void;
+  /** Asks the host to cancel; resolves with the state it is then in. The end itself is in `result`. */
+  cancel(options?: CancelOptions): Promise<ExecState>;
+  /** Stops watching. The execution goes on; `result` rejects with CLOSED if it has not settled. */
+  close(): void;
+}
+
+export interface ExecutionParts {
+  readonly bus: RuntimeBus;
+  readonly executionId: string;
+  readonly links: LinkWatch;
+  cancel(options: CancelOptions | undefined): Promise<ExecState>;
+  /** Rejects when the host does not know it; asked again when another session with a host began. */
+  check(): Promise<void>;
+}
+
+export class WatchedExecution implements Execution {
+  readonly executionId: string;
+  readonly result: Promise<Record<string, unknown>>;
+  readonly closed: Promise<void>;
+  readonly #parts: ExecutionParts;
+  /** What ends with the execution: subscriptions, waits, readers. */
+  readonly #stops = new Set<() => void>();
+  #resolve!: (result: Record<string, unknown>) => void;
+  #reject!: (error: unknown) => void;
+  #close!: () => void;
+  #stopListening: () => void = () => {};
+  #isOver = false;
+
+  constructor(parts: ExecutionParts) {
+    const { executionId, links } = parts;
+    this.#parts = parts;
+    this.executionId = executionId;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.result.catch(() => {});
+    this.closed = new Promise((resolve) => (this.#close = resolve));
+    this.#listen();
+    this.#stops.add(() => this.#stopListening());
+    this.#stops.add(
+      links.wait(
+        (why) => this.fail(lost(executionId, why)),
+        () => {
+          // A new session: what was told between the two is asked for again, if the host still knows of it.
+          this.#listen();
+          parts.check().catch((error: unknown) => this.fail(error));
+        },
+      ),
+    );
+  }
+
+  /** Hears the end, also one that is in the past already. Again where something was lost. */
+  #listen(): void {
+    if (this.#isOver) return;
+    const { bus, executionId } = this.#parts;
+    const before = this.#stopListening;
+    const only = { where: { executionId }, since: "last", onGap: () => this.#listen() } as const;
+    const completed = bus.on("runtime:completed", ({ result }) => this.#over(() => this.#resolve(result)), only);
+    // A refused command is told by its own reply, with more.
+    const failed = bus.on(
+      "runtime:error",
+      (event) => event.terminal && event.scope !== "command" && this.fail(endedBy(event)),
+      only,
+    );
+    this.#stopListening = () => {
+      completed();
+      failed();
+    };
+    before();
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- awaiting a handle for its result is what it is for.
+  then<A = Record<string, unknown>, B = never>(
+    onResult?: ((result: Record<string, unknown>) => A | PromiseLike<A>) | null,
+    onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result.then(onResult, onError);
+  }
+
+  on(hear: (message: ExecutionMessage) => void): () => void {
+    const stop = watch(this.#parts.bus, this.executionId, (message) => {
+      hear(message);
+      if (isTerminal(message)) end();
+    });
+    // Once over, nothing of it follows: the listener is given back by itself.
+    const end = (): void => {
+      this.#stops.delete(end);
+      stop();
+    };
+    if (!this.#isOver) this.#stops.add(end);
+    return end;
+  }
+
+  onProgress(hear: (progress: RuntimeProgress) => void): () => void {
+    const stop = this.#parts.bus.on("runtime:progress", hear, {
+      where: { executionId: this.executionId },
+      since: "last",
+    });
+    const end = (): void => {
+      this.#stops.delete(end);
+      stop();
+    };
+    this.#stops.add(end);
+    return end;
+  }
+
+  cancel(options?: CancelOptions): Promise<ExecState> {
+    return this.#parts.cancel(options);
+  }
+
+  close(): void {
+    this.fail(
+      new RuntimeError("CLOSED", `Cannot wait for execution "${this.executionId}": its watching was ended here`),
+    );
+  }
+
+  /** Ends it with an error, unless it has ended before. */
+  fail(error: unknown): void {
+    this.#over(() => this.#reject(error));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ExecutionMessage, void, undefined> {
+    const reader = new Reader();
+    const stop = watch(this.#parts.bus, this.executionId, (message) => reader.push(message));
+    void this.closed.then(() => reader.end());
+    try {
+      for (;;) {
+        const message = await reader.next();
+        if (message === undefined) {
+          // The link ended before the execution did: the reader learns why.
+          await this.result;
+          return;
+        }
+        yield message;
+        if (isTerminal(message)) return;
+      }
+    } finally {
+      stop();
+    }
+  }
+
+  #over(settle: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    settle();
+    // A turn later: listeners of the same event, subscribed after us, still hear it.
+    void this.result.then(nothing, nothing).then(() => {
+      for (const stop of this.#stops) stop();
+      this.#stops.clear();
+      this.#close();
+    });
+  }
+}
+
+const nothing = (): void => {};
+
+function lost(executionId: string, why: string): RuntimeError {
+  return new RuntimeError(
+    "CLOSED",
+    `Cannot wait for execution "${executionId}": ${why}; connect again and attach to it`,
+    { executionId },
+  );
+}
+
+function endedBy({ executionId, error, detail, state }: RuntimeErrorEvent): RuntimeError {
+  const code = state !== "cancelled" ? "EXECUTION_FAILED" : detail.code === "TIMEOUT" ? "TIMEOUT" : "CANCELLED";
+  return new RuntimeError(code, error, { executionId, error: detail });
+}

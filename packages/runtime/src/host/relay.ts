@@ -1,0 +1,91 @@
+/**
+ * From the engine to the bus. Every event of the engine is emitted as it comes, all in one lane, so that nothing of an
+ * execution follows its end. One exception: while `execute` is being answered the execution's events wait, so that the
+ * reply comes before `started`. What waits is not yet part of a snapshot: a late client gets it once, as an event.
+ */
+import type { Clock } from "@atomiton/events";
+
+import type { RuntimeBus, RuntimeMessage } from "../contract.ts";
+import type { Runtime } from "../runtime.ts";
+
+export interface RelayOptions {
+  readonly bus: RuntimeBus;
+  readonly runtime: Runtime;
+  readonly clock: Pick<Clock, "now">;
+  /** Hears what could not be emitted. */
+  readonly onError: (fault: unknown) => void;
+}
+
+export class Relay {
+  readonly #options: RelayOptions;
+  /** Events that wait, by execution, in order. */
+  readonly #held = new Map<string, RuntimeMessage[]>();
+  #stopHearing: (() => void) | undefined;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopHearing ??= this.#options.runtime.on((message) => this.#hear(message));
+  }
+
+  /** Idempotent. What waits is emitted now. */
+  stop(): void {
+    this.#stopHearing?.();
+    this.#stopHearing = undefined;
+    for (const executionId of this.#held.keys()) this.release(executionId);
+  }
+
+  /** Events of the execution wait until `release`. */
+  hold(executionId: string): void {
+    if (!this.#held.has(executionId)) this.#held.set(executionId, []);
+  }
+
+  /** Emits what waited, in order. */
+  release(executionId: string): void {
+    const waiting = this.#held.get(executionId);
+    this.#held.delete(executionId);
+    for (const message of waiting ?? []) this.#emit(message);
+  }
+
+  isHeld(executionId: string): boolean {
+    return this.#held.has(executionId);
+  }
+
+  #hear(message: RuntimeMessage): void {
+    const waiting = this.#held.get(message.data.executionId);
+    if (waiting) waiting.push(message);
+    else this.#emit(message);
+  }
+
+  #emit(message: RuntimeMessage): void {
+    const { bus, onError, clock } = this.#options;
+    try {
+      bus.emit(message.type, message.data);
+    } catch (fault) {
+      onError(fault);
+      if (!isTerminal(message)) return;
+      // The end must reach those who wait for it, even where its own payload cannot.
+      const { executionId, seq, epoch } = message.data as { executionId: string; seq: number; epoch: number };
+      const text = `Cannot send how the execution ended: ${fault instanceof Error ? fault.message : String(fault)}`;
+      bus.emit("runtime:error", {
+        executionId,
+        seq,
+        epoch,
+        ts: clock.now(),
+        error: text,
+        code: "INVALID_PAYLOAD",
+        scope: "execution",
+        detail: { code: "INVALID_PAYLOAD", class: "internal", message: text, retryable: false },
+        handled: false,
+        terminal: true,
+        state: "failed",
+      });
+    }
+  }
+}
+
+function isTerminal(message: RuntimeMessage): boolean {
+  return message.type === "runtime:completed" || (message.type === "runtime:error" && message.data.terminal);
+}
