@@ -1,4 +1,33 @@
-export { command, defineContract, event } from "./core/define-contract.ts";
+export { EventBus } from "./bus/bus.ts";
+export type {
+  AnyCommands,
+  AnyEvents,
+  BusLimits,
+  BusOptions,
+  BusReport,
+  ConnectPolicy,
+  FaultContext,
+  HandlerContext,
+  IEventBus,
+  InputOf,
+  Link,
+  LinkReport,
+  Meta,
+  Middleware,
+  NextOptions,
+  OnOptions,
+  Passing,
+  Pattern,
+  PatternPayload,
+  RequestOptions,
+  StreamItem,
+  StreamOptions,
+  Subscription,
+} from "./bus/event-bus.ts";
+export { hasPermission } from "./bus/permission.ts";
+export { throttle } from "./bus/throttle.ts";
+export type { Throttled } from "./bus/throttle.ts";
+export type { Clock } from "./core/clock.ts";
 export type {
   CommandDef,
   CommandOptions,
@@ -16,6 +45,13 @@ export type {
   Reply,
   Schema,
 } from "./core/contract.ts";
-export type { Clock } from "./core/clock.ts";
+export { command, defineContract, event } from "./core/define-contract.ts";
 export { EventsError } from "./core/errors.ts";
 export type { EventsErrorCode } from "./core/errors.ts";
+export { memoryPair } from "./transports/memory.ts";
+export type { MemoryPair, MemoryPairOptions } from "./transports/memory.ts";
+export { portTransport } from "./transports/port.ts";
+export { systemClock } from "./core/system-clock.ts";
+export type { Origin, Since, Where } from "./session/messages.ts";
+export type { Gap, LinkState, Peer, Violation } from "./session/session.ts";
+export type { CloseCause, Connection, ConnectionEvents, Frame, Transport } from "./wire/transport.ts";

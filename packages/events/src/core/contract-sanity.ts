@@ -29,7 +29,10 @@ export function checkEntry(id: string, name: string, entry: ContractEntry, table
 
 type Refuse = (why: string) => never;
 
-function checkCommon(options: EventDef<unknown>["options"] | CommandDef<unknown, unknown>["options"], refuse: Refuse): void {
+function checkCommon(
+  options: EventDef<unknown>["options"] | CommandDef<unknown, unknown>["options"],
+  refuse: Refuse,
+): void {
   for (const side of ["from", "to"] as const) {
     const roles = options[side];
     if (roles === undefined) continue;
@@ -56,7 +59,8 @@ function checkEvent({ options, payload }: EventDef<unknown>, table: ContractTabl
   checkKnown(options, EVENT, refuse);
   checkCommon(options, refuse);
   const { delivery = "reliable", key, everyMs, endsWith, queue } = options;
-  if (!DELIVERIES.has(delivery)) refuse(`delivery "${delivery}" does not exist; use volatile, latest, reliable or durable`);
+  if (!DELIVERIES.has(delivery))
+    refuse(`delivery "${delivery}" does not exist; use volatile, latest, reliable or durable`);
   for (const [option, value] of Object.entries({ key, everyMs, endsWith })) {
     if (value !== undefined && delivery !== "latest") {
       refuse(`"${option}" works with delivery "latest" alone, and this one is "${delivery}"`);
@@ -74,18 +78,29 @@ function checkEvent({ options, payload }: EventDef<unknown>, table: ContractTabl
   if (queue !== undefined) {
     checkPositive("queue.max", queue.max, refuse);
     if (queue.maxBytes !== undefined) checkPositive("queue.maxBytes", queue.maxBytes, refuse);
-    if (!POLICIES.has(queue.whenFull)) refuse(`queue.whenFull "${queue.whenFull}" does not exist; use drop-oldest, latest or close`);
+    if (!POLICIES.has(queue.whenFull))
+      refuse(`queue.whenFull "${queue.whenFull}" does not exist; use drop-oldest, latest or close`);
   }
 }
 
 /** Where the schema shows its fields as JSON Schema; a union or an open object may have them all the same. */
-function checkFields(fields: readonly string[], schema: EventDef<unknown>["payload"], whose: string, refuse: Refuse): void {
+function checkFields(
+  fields: readonly string[],
+  schema: EventDef<unknown>["payload"],
+  whose: string,
+  refuse: Refuse,
+): void {
   if (fields.length === 0) return;
   const properties: unknown = jsonSchemaOf(schema)?.["properties"];
   if (typeof properties !== "object" || properties === null) return;
   const missing = fields.find((field) => !Object.hasOwn(properties, field));
   if (missing === undefined) return;
-  refuse(`key "${missing}" is no field of ${whose} has: ${Object.keys(properties).join(", ") || "none"}`.replace(" has:", ": it has"));
+  refuse(
+    `key "${missing}" is no field of ${whose} has: ${Object.keys(properties).join(", ") || "none"}`.replace(
+      " has:",
+      ": it has",
+    ),
+  );
 }
 
 function checkKnown(options: object, known: ReadonlySet<string>, refuse: Refuse): void {
@@ -95,5 +110,6 @@ function checkKnown(options: object, known: ReadonlySet<string>, refuse: Refuse)
 }
 
 function checkPositive(option: string, value: unknown, refuse: Refuse): void {
-  if (!Number.isSafeInteger(value) || (value as number) <= 0) refuse(`"${option}" is ${String(value)}; use a whole number above 0`);
+  if (!Number.isSafeInteger(value) || (value as number) <= 0)
+    refuse(`"${option}" is ${String(value)}; use a whole number above 0`);
 }

@@ -1,3 +1,4 @@
+import { checkEntry } from "./contract-sanity.ts";
 import type {
   CommandDef,
   CommandOptions,
@@ -11,7 +12,6 @@ import type {
 import { isThenable } from "./emitter.ts";
 import { canonicalJson, hash64 } from "./hash.ts";
 import { agreed, jsonSchemaOf } from "./json-schema.ts";
-import { checkEntry } from "./contract-sanity.ts";
 
 /**
  * One row of a contract: an event. Delivery is `reliable` unless `options.delivery` says otherwise.
@@ -90,7 +90,14 @@ function factsOf(def: EventDef<unknown> | CommandDef<unknown, unknown>): unknown
   if (def.kind === "event") {
     const { delivery = "reliable", key, everyMs, endsWith } = def.options;
     const keys = typeof key === "string" ? [key] : key;
-    return { ...common, delivery, keys, everyMs, endsWith: endsWith && [...endsWith].sort(), payload: shape(def.payload) };
+    return {
+      ...common,
+      delivery,
+      keys,
+      everyMs,
+      endsWith: endsWith && [...endsWith].sort(),
+      payload: shape(def.payload),
+    };
   }
   return { ...common, idempotent: def.options.idempotent ?? false, input: shape(def.input), reply: shape(def.reply) };
 }

@@ -7,7 +7,7 @@ export function newId(random: () => number): string {
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 
-/** The platform's strong dice where it has them, as `Math.random`: 0 to 1. */
+/** The platform's strong dice where it has them; 0 to 1, as `Math.random`. */
 export function systemRandom(): number {
   if (typeof crypto === "undefined") return Math.random();
   return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;

@@ -1,0 +1,105 @@
+import { interestKey } from "../core/topic.ts";
+import type { Message } from "../session/messages.ts";
+import type { BusLink } from "./link.ts";
+import type { Wish } from "./wish.ts";
+
+interface Announced {
+  readonly id: number;
+  readonly key: string | undefined;
+  /** Equal wishes are announced once; it is taken back with the last of them. */
+  readonly wishes: Set<Wish>;
+  acknowledged: boolean;
+}
+
+/** What this side told one peer that it wants. Survives a session: told again to the next one. */
+export class Announcer {
+  readonly #link: BusLink;
+  readonly #send: (message: Message) => void;
+  readonly #byId: Map<number, Announced> = new Map<number, Announced>();
+  readonly #byKey: Map<string, Announced> = new Map<string, Announced>();
+  readonly #byWish: Map<Wish, Announced> = new Map<Wish, Announced>();
+  #lastId: number = 0;
+  #isOpen: boolean = false;
+
+  constructor(link: BusLink, send: (message: Message) => void) {
+    this.#link = link;
+    this.#send = send;
+  }
+
+  get patterns(): string[] {
+    return [...this.#byId.values()].flatMap(({ wishes }) => [...wishes].slice(0, 1).map(({ pattern }) => pattern));
+  }
+
+  add(wish: Wish): void {
+    // A stored start is meant for one subscription alone, so it is never shared.
+    const key = wish.since === undefined ? interestKey(wish.as, wish.pattern, wish.match) : undefined;
+    let told = key === undefined ? undefined : this.#byKey.get(key);
+    const isNew = told === undefined;
+    if (told === undefined) {
+      told = { id: ++this.#lastId, key, wishes: new Set(), acknowledged: false };
+      this.#byId.set(told.id, told);
+      if (key !== undefined) this.#byKey.set(key, told);
+    }
+    told.wishes.add(wish);
+    this.#byWish.set(wish, told);
+    // A peer's wish does not wait for links that are not there yet: its acknowledgement would hang on them.
+    if (!told.acknowledged && (this.#isOpen || wish.link === undefined)) wish.pending.add(this.#link);
+    if (isNew && this.#isOpen) this.#tell(told);
+  }
+
+  remove(wish: Wish): void {
+    const told = this.#byWish.get(wish);
+    if (told === undefined) return;
+    this.#byWish.delete(wish);
+    told.wishes.delete(wish);
+    wish.pending.delete(this.#link);
+    if (told.wishes.size > 0) return;
+    this.#byId.delete(told.id);
+    if (told.key !== undefined) this.#byKey.delete(told.key);
+    if (this.#isOpen) this.#send({ t: "unsub", id: told.id });
+  }
+
+  /** A new session begins: the peer knows nothing yet. */
+  opened(): void {
+    this.#isOpen = true;
+    for (const told of this.#byId.values()) {
+      told.acknowledged = false;
+      for (const wish of told.wishes) wish.pending.add(this.#link);
+      this.#tell(told);
+    }
+  }
+
+  acknowledged(id: number): void {
+    const told = this.#byId.get(id);
+    if (told === undefined) return;
+    told.acknowledged = true;
+    for (const wish of told.wishes) wish.answered(this.#link);
+  }
+
+  wishesOf(id: number): Iterable<Wish> {
+    return this.#byId.get(id)?.wishes ?? [];
+  }
+
+  closed(): void {
+    this.#isOpen = false;
+    const wishes = [...this.#byWish.keys()];
+    this.#byId.clear();
+    this.#byKey.clear();
+    this.#byWish.clear();
+    for (const wish of wishes) wish.answered(this.#link);
+  }
+
+  #tell({ id, wishes }: Announced): void {
+    for (const { as, pattern, where, since } of wishes) {
+      this.#send({
+        t: "sub",
+        id,
+        as,
+        pattern,
+        ...(where === undefined ? {} : { where }),
+        ...(since === undefined ? {} : { since }),
+      });
+      return; // They are equal: the first speaks for all.
+    }
+  }
+}

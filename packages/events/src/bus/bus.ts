@@ -1,0 +1,536 @@
+import type { Clock } from "../core/clock.ts";
+import type { Contract } from "../core/contract.ts";
+import { Emitter, type Listener } from "../core/emitter.ts";
+import { EventsError } from "../core/errors.ts";
+import { newId, systemRandom } from "../core/ids.ts";
+import { systemClock } from "../core/system-clock.ts";
+import { isPattern, matches } from "../core/topic.ts";
+import type { EventExtra, Origin, Where } from "../session/messages.ts";
+import type { Gap, Peer } from "../session/session.ts";
+import { SessionTable } from "../session/table.ts";
+import type { Transport } from "../wire/transport.ts";
+import type {
+  AnyCommands,
+  AnyEvents,
+  BusLimits,
+  BusOptions,
+  BusReport,
+  ConnectPolicy,
+  EventBus as Instance,
+  EventBusConstructor,
+  FaultContext,
+  HandlerContext,
+  Link,
+  Meta,
+  Middleware,
+  NextOptions,
+  OnOptions,
+  Passing,
+  RequestOptions,
+  StreamItem,
+  StreamOptions,
+  Subscription,
+} from "./event-bus.ts";
+import { Hearing, subscriptionOf, type Hearer } from "./hearing.ts";
+import type { Hub } from "./hub.ts";
+import { BusLink } from "./link.ts";
+import { Onion } from "./onion.ts";
+import { enter, leave } from "./permission.ts";
+import { wrongWay } from "./refusals.ts";
+import { Requests, type Outcome } from "./requests.ts";
+import { snapshotPolicy, Snapshots } from "./snapshots.ts";
+import { Stream } from "./stream.ts";
+import { ruleFor, Topics, type Rule } from "./topics.ts";
+import type { Wish } from "./wish.ts";
+
+type Options = BusOptions & { contract?: Contract; contracts?: readonly Contract[] };
+
+const LIMITS: Required<BusLimits> = { subscriptions: 10_000, requests: 1_024, waiting: 1_000, violations: 100 };
+
+/** The bus behind `EventBus`: names and payloads are checked here at run time, typed there. */
+class Bus implements Hub, Hearer {
+  readonly id: string;
+  readonly role: string;
+  readonly topics: Topics;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: Required<BusLimits>;
+  readonly exposesErrors: boolean;
+  readonly links: Set<BusLink> = new Set<BusLink>();
+  readonly sessions: SessionTable = new SessionTable();
+  readonly requests: Requests;
+  readonly snapshots: Snapshots;
+  over: BusLink | undefined;
+  readonly #emitter: Emitter<Meta>;
+  readonly #wishes: Set<Wish> = new Set<Wish>();
+  readonly #hearings: Set<Hearing> = new Set<Hearing>();
+  readonly #metas: Map<string, Meta> = new Map<string, Meta>();
+  readonly #onError: (fault: unknown, context: FaultContext) => void;
+  readonly #checksOwn: boolean;
+  readonly #in: Onion;
+  readonly #out: Onion;
+  readonly #local: Onion;
+  #isClosed: boolean = false;
+
+  constructor(options: Options = {}) {
+    const { contract, contracts = contract === undefined ? [] : [contract], role = "" } = options;
+    this.topics = new Topics(contracts);
+    if (this.topics.roles.size > 0 && !this.topics.roles.has(role)) {
+      const known = [...this.topics.roles].join(", ");
+      throw new TypeError(`Cannot make a bus with role "${role}": its contracts name ${known}; choose one of them`);
+    }
+    this.role = role;
+    this.clock = options.clock ?? systemClock;
+    this.random = options.random ?? systemRandom;
+    this.id = newId(this.random);
+    this.limits = { ...LIMITS, ...options.limits };
+    this.exposesErrors = options.exposeErrors ?? false;
+    this.#checksOwn = (options.validate ?? "both") === "both";
+    this.#onError = options.onError ?? printFault;
+    this.#emitter = new Emitter((fault, name) => this.fault(fault, { name }));
+    this.requests = new Requests(this);
+    this.snapshots = new Snapshots(this);
+    this.#in = new Onion("in", this.limits.waiting);
+    this.#out = new Onion("out", this.limits.waiting);
+    this.#local = new Onion("local", this.limits.waiting);
+  }
+
+  on(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
+    const hearing = this.#listen(pattern, hear, options);
+    return subscriptionOf(
+      () => hearing.stop(),
+      () => hearing.whenReady(),
+    );
+  }
+
+  once(name: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
+    return this.on(name, hear, { ...options, once: true });
+  }
+
+  off(pattern: string, hear: (data: any, meta: Meta) => unknown): void {
+    for (const hearing of this.#hearings) {
+      if (hearing.pattern === pattern && hearing.original === hear) hearing.stop();
+    }
+  }
+
+  emit(name: string, data: unknown): void {
+    this.#assertOpen("emit", name);
+    const topic = this.topics.need(name, "emit");
+    const rule =
+      topic.contract === undefined
+        ? this.requests.hasWay(name)
+          ? topic.command
+          : topic.event
+        : ruleFor(topic, this.role);
+    if (rule === undefined) throw wrongWay(name, this.role, receivers(topic.event ?? topic.command));
+    const value = this.#checksOwn ? rule.check(data) : data;
+    if (rule.kind === "command") this.#emitCommand(rule, value);
+    else this.#spread(rule, value, undefined, undefined);
+  }
+
+  batch(items: readonly { type: string; data: unknown }[]): void {
+    let first: unknown;
+    const failed: number[] = [];
+    for (const [index, item] of items.entries()) {
+      try {
+        this.emit(item.type, item.data);
+      } catch (fault) {
+        if (failed.push(index) === 1) first = fault;
+      }
+    }
+    if (failed.length === 0) return;
+    if (!(first instanceof EventsError)) throw first as Error;
+    throw new EventsError(
+      first.code,
+      `${first.message} (item ${failed.join(", ")} of the batch; the other ${items.length - failed.length} were emitted)`,
+      { ...first.details, failed },
+      { cause: first },
+    );
+  }
+
+  next(name: string, options: NextOptions = {}): Promise<unknown> {
+    const { signal, timeoutMs, ...rest } = options;
+    return new Promise((resolve, reject) => {
+      const refuse = (code: "TIMEOUT" | "CANCELLED" | "CLOSED", why: string): void => {
+        end();
+        reject(new EventsError(code, `Cannot wait for the next "${name}": ${why}`, { name }));
+      };
+      if (signal?.aborted === true) return refuse("CANCELLED", "its signal was aborted before it began");
+      const cancel = (): void => refuse("CANCELLED", "its signal was aborted");
+      let stopTimer = (): void => undefined;
+      let hearing: Hearing | undefined;
+      function end(): void {
+        stopTimer();
+        signal?.removeEventListener("abort", cancel);
+        hearing?.stop();
+      }
+      const take = (data: unknown): void => {
+        end();
+        resolve(data);
+      };
+      hearing = this.#listen(name, take, { ...rest, once: true });
+      if (!hearing.listener.active) return; // `since` has brought it already.
+      hearing.onClosed = () => refuse("CLOSED", "the bus was closed");
+      signal?.addEventListener("abort", cancel, { once: true });
+      if (timeoutMs !== undefined) {
+        stopTimer = this.requests.deadlines.add(timeoutMs, () => refuse("TIMEOUT", `none came within ${timeoutMs} ms`));
+      }
+    });
+  }
+
+  stream(pattern: string, options: StreamOptions = {}): AsyncIterableIterator<StreamItem<any>> {
+    const { signal, max = 1_000, ...rest } = options;
+    let hearing: Hearing | undefined;
+    const end = (): void => {
+      signal?.removeEventListener("abort", end);
+      hearing?.stop();
+      stream.end();
+    };
+    const stream = new Stream(max, end);
+    if (signal?.aborted === true) {
+      stream.end();
+      return stream;
+    }
+    hearing = this.#listen(pattern, (data, meta) => stream.push(data, meta), {
+      ...rest,
+      onGap: (gap) => stream.gap(gap),
+    });
+    hearing.onClosed = () => end();
+    signal?.addEventListener("abort", end, { once: true });
+    return stream;
+  }
+
+  request(name: string, input: unknown, options: RequestOptions = {}): Promise<unknown> {
+    if (this.#isClosed) return Promise.reject(closed("request", name));
+    return this.requests.request(name, input, options);
+  }
+
+  handle(name: string, answer: (input: any, context: HandlerContext) => unknown): Subscription {
+    this.#assertOpen("handle", name);
+    const wish = this.requests.handle(name, answer);
+    const waiters: (() => void)[] = [];
+    const settle = (): void => {
+      for (const resolve of waiters.splice(0)) resolve();
+    };
+    wish.onAnswer = () => {
+      if (wish.pending.size === 0) settle();
+    };
+    return subscriptionOf(
+      () => {
+        this.requests.unhandle(name, wish);
+        settle();
+      },
+      () => (wish.pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
+    );
+  }
+
+  provide(name: string, snapshot: (where: Where | undefined, peer: Peer | undefined) => unknown): Subscription {
+    this.#assertOpen("provide", name);
+    return subscriptionOf(this.snapshots.add(name, snapshot), () => Promise.resolve());
+  }
+
+  use(middleware: Middleware): () => void {
+    const onions = [this.#in, this.#out, this.#local];
+    // A copy of its own, so that the same middleware can stand twice and each be taken out.
+    const layer: Middleware = {
+      ...(middleware.in && { in: middleware.in.bind(middleware) }),
+      ...(middleware.out && { out: middleware.out.bind(middleware) }),
+      ...(middleware.local && { local: middleware.local.bind(middleware) }),
+    };
+    for (const onion of onions) onion.add(layer);
+    return () => {
+      for (const onion of onions) onion.remove(layer);
+    };
+  }
+
+  connect(transport: Transport, policy: ConnectPolicy = {}): Link {
+    this.#assertOpen("connect", transport.name);
+    const link = new BusLink(this, transport, policy);
+    if (link.isClosed) return link;
+    this.links.add(link);
+    for (const wish of this.#wishes) link.announcer.add(wish);
+    link.start();
+    return link;
+  }
+
+  inspect(): BusReport {
+    return {
+      id: this.id,
+      role: this.role,
+      contracts: this.topics.contracts.map(({ id, hash }) => ({ id, hash })),
+      listeners: this.#emitter.size,
+      handlers: this.requests.names,
+      providers: this.snapshots.names,
+      links: [...this.links].map((link) => link.report()),
+      parkedRequests: this.requests.parked,
+      rememberedKeys: this.requests.keys.size,
+      deadlines: this.requests.deadlines.size,
+    };
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([...this.links].map((link) => link.flush()));
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      const why = closed("use", "the bus");
+      for (const hearing of Array.from(this.#hearings)) {
+        hearing.stop();
+        hearing.onClosed?.(why);
+      }
+      this.requests.close();
+      for (const link of Array.from(this.links)) link.close("the bus was closed");
+      for (const onion of [this.#in, this.#out, this.#local]) onion.clear();
+      this.#emitter.clear();
+      this.#wishes.clear();
+    }
+    return Promise.resolve();
+  }
+
+  // What links, requests and subscriptions call.
+
+  add(hearing: Hearing): void {
+    this.#emitter.add(hearing.listener);
+    this.#hearings.add(hearing);
+    for (const wish of hearing.wishes) this.addWish(wish);
+    for (const wish of hearing.wishes) if (wish.since !== undefined) this.snapshots.give(wish);
+  }
+
+  remove(hearing: Hearing): void {
+    this.#emitter.remove(hearing.listener);
+    this.#hearings.delete(hearing);
+    for (const wish of hearing.wishes) this.removeWish(wish);
+  }
+
+  hear(listener: Listener<Meta>, data: unknown, meta: Meta): void {
+    if (!listener.active) return;
+    const before = enter(meta.peer);
+    this.#emitter.call(listener, meta.name, data, meta);
+    leave(before);
+  }
+
+  namesOf(pattern: string): readonly string[] {
+    return this.topics.open ? [pattern] : this.topics.names().filter((name) => matches(pattern, name));
+  }
+
+  addWish(wish: Wish): void {
+    this.#wishes.add(wish);
+    for (const link of this.links) if (link !== wish.link) link.announcer.add(wish);
+  }
+
+  removeWish(wish: Wish): void {
+    if (!this.#wishes.delete(wish)) return;
+    for (const link of this.links) link.announcer.remove(wish);
+  }
+
+  reachedBeside(link: BusLink): Origin[] {
+    return [...this.links].filter((other) => other !== link).flatMap((other) => other.reached);
+  }
+
+  isFor(rule: Rule, link: BusLink): boolean {
+    if (rule.to === undefined || rule.to.has(this.role)) return true;
+    return [...this.links].some((other) => other !== link && other.reaches(rule.to));
+  }
+
+  received(link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
+    const stopped = (fault: unknown): void => {
+      if (fault !== undefined) this.fault(fault, { name: rule.name, link });
+    };
+    const hand = (value: unknown): void => this.#hand(rule, value, meta, link, extra);
+    if (this.#in.isIdle) hand(data);
+    else this.#in.pass({ kind: "event", name: rule.name, data, meta }, (message) => hand(message.data), stopped);
+  }
+
+  receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
+    if (wish.link === undefined) {
+      wish.onSnapshot?.(data, meta, link);
+      return;
+    }
+    wish.link.event(snapshotPolicy(rule.policy), data, { ...extra, origin: meta.origin, sub: wish.remoteId });
+  }
+
+  entering(
+    link: BusLink,
+    rule: Rule,
+    data: unknown,
+    meta: Meta,
+    go: (data: unknown) => void,
+    refuse: (outcome: Outcome) => void,
+  ): void {
+    if (this.#in.isIdle) return go(data);
+    const stopped = (fault: unknown): void => {
+      if (fault !== undefined && !(fault instanceof EventsError)) this.fault(fault, { name: rule.name, link });
+      const text = `Cannot complete "${rule.name}": a middleware of the receiving side did not pass it on`;
+      refuse({ failure: fault instanceof EventsError ? fault : new EventsError("DENIED", text, { name: rule.name }) });
+    };
+    this.#in.pass({ kind: "request", name: rule.name, data, meta }, (message) => go(message.data), stopped);
+  }
+
+  /** A command is on its way over `to` (or handled here): everybody else who listens hears it too. */
+  observed(rule: Rule, data: unknown, to: BusLink | undefined, from?: BusLink, meta?: Meta): void {
+    this.#dispatch(rule, data, meta ?? this.#metaOf(rule.name), from);
+    const extra = meta === undefined ? PLAIN : { origin: meta.origin };
+    const fate = { isAsked: true };
+    for (const link of this.links) if (link !== to && link !== from) link.forward(rule, data, extra, fate);
+  }
+
+  /** An emitted command that waited for a handshake has found a handler behind `link`. */
+  emitLate(rule: Rule, data: unknown, link: BusLink): void {
+    const command = this.topics.get(rule.name)?.command;
+    if (command === undefined) return;
+    this.requests.send(
+      this.requests.start(command, data, {}, (outcome) => this.#unheard(outcome, command, data)),
+      link,
+    );
+  }
+
+  missed(_link: BusLink, gap: Gap): void {
+    const names = gap.names === undefined ? undefined : Object.keys(gap.names);
+    for (const hearing of Array.from(this.#hearings)) {
+      if (hearing.onGap === undefined) continue;
+      if (names !== undefined && !names.some((name) => matches(hearing.pattern, name))) continue;
+      try {
+        hearing.onGap(gap);
+      } catch (fault) {
+        this.fault(fault, { name: hearing.pattern });
+      }
+    }
+  }
+
+  rerouted(): void {
+    this.requests.retry();
+  }
+
+  reachChanged(link: BusLink, added: readonly Origin[], removed: readonly string[]): void {
+    for (const other of this.links) {
+      if (other !== link && other.isTold) other.send({ t: "behind", added, removed });
+    }
+  }
+
+  unlinked(link: BusLink): void {
+    this.links.delete(link);
+  }
+
+  fault(fault: unknown, context: FaultContext): void {
+    try {
+      this.#onError(fault, context);
+    } catch (second) {
+      printFault(second, context);
+    }
+  }
+
+  #listen(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions): Hearing {
+    this.#assertOpen("hear", pattern);
+    if (typeof hear !== "function") throw new TypeError(`Cannot hear "${pattern}": the listener is no function`);
+    if (!isPattern(pattern)) this.topics.need(pattern, "hear");
+    const { signal } = options;
+    const hearing = new Hearing(this, pattern, hear, options);
+    if (signal?.aborted === true) {
+      hearing.listener.active = false;
+      return hearing;
+    }
+    if (signal !== undefined) {
+      const stop = (): void => hearing.stop();
+      signal.addEventListener("abort", stop, { once: true });
+      hearing.onStop = () => signal.removeEventListener("abort", stop);
+    }
+    this.add(hearing);
+    return hearing;
+  }
+
+  #emitCommand(rule: Rule, data: unknown): void {
+    if (this.requests.hasWay(rule.name)) {
+      const ask = this.requests.start(rule, data, {}, (outcome) => this.#unheard(outcome, rule, data));
+      this.observed(rule, data, this.requests.route(ask));
+      return;
+    }
+    const isOpening = [...this.links].some((link) => !link.isTold);
+    if (!isOpening && !this.#isHeard(rule, data)) this.#unheard(noHandler(rule.name), rule, data);
+    this.#spread(rule, data, undefined, undefined);
+  }
+
+  #isHeard(rule: Rule, data: unknown): boolean {
+    return this.#emitter.listeners(rule.name).length > 0 || [...this.links].some((link) => link.wants(rule, data));
+  }
+
+  /** Nobody waits for the answer to an emitted command: what went wrong is told to `onError`. */
+  #unheard(outcome: Outcome, rule: Rule, data: unknown): void {
+    if (!("failure" in outcome) || this.#isClosed) return;
+    if (outcome.failure.code === "NO_HANDLER" && this.#isHeard(rule, data)) return;
+    this.fault(outcome.failure, { name: rule.name });
+  }
+
+  /** Hands an own message to the listeners here, then to the links. */
+  #spread(rule: Rule, data: unknown, meta: Meta = this.#metaOf(rule.name), extra: EventExtra = PLAIN): void {
+    const stopped = (fault: unknown): void => {
+      if (fault !== undefined) this.fault(fault, { name: rule.name });
+    };
+    const message = (): Passing => ({ kind: "event", name: rule.name, data, meta });
+    if (this.#local.isIdle) this.#dispatch(rule, data, meta, undefined);
+    else this.#local.pass(message(), (passed) => this.#dispatch(rule, passed.data, meta, undefined), stopped);
+    if (this.links.size === 0) return;
+    if (this.#out.isIdle) this.#forward(rule, data, extra, undefined);
+    else this.#out.pass(message(), (passed) => this.#forward(rule, passed.data, extra, undefined), stopped);
+  }
+
+  #hand(rule: Rule, data: unknown, meta: Meta, link: BusLink, extra: EventExtra): void {
+    if (rule.to === undefined || rule.to.has(this.role)) this.#dispatch(rule, data, meta, link);
+    if (this.links.size < 2) return;
+    this.#forward(rule, data, { ...extra, origin: meta.origin }, link);
+  }
+
+  #dispatch(rule: Rule, data: unknown, meta: Meta, link: BusLink | undefined): void {
+    const before = enter(link?.peer);
+    const over = this.over;
+    this.over = link;
+    this.#emitter.dispatch(rule.name, data, meta);
+    this.over = over;
+    leave(before);
+  }
+
+  #forward(rule: Rule, data: unknown, extra: EventExtra, except: BusLink | undefined): void {
+    const fate = { isAsked: false };
+    for (const link of this.links) if (link !== except) link.forward(rule, data, extra, fate);
+  }
+
+  #metaOf(name: string): Meta {
+    let meta = this.#metas.get(name);
+    if (meta === undefined) {
+      meta = Object.freeze({ name, origin: Object.freeze({ busId: this.id, role: this.role }) });
+      if (this.#metas.size >= 10_000) this.#metas.clear();
+      this.#metas.set(name, meta);
+    }
+    return meta;
+  }
+
+  #assertOpen(action: string, what: string): void {
+    if (this.#isClosed) throw closed(action, what);
+  }
+}
+
+const PLAIN: EventExtra = Object.freeze({});
+
+function receivers(rule: Rule | undefined): string {
+  return [...(rule?.to ?? [])].join(", ");
+}
+
+function closed(action: string, what: string): EventsError {
+  return new EventsError("CLOSED", `Cannot ${action} "${what}": the bus was closed; make a new one`);
+}
+
+function noHandler(name: string): Outcome {
+  const text = `Cannot complete "${name}": nobody handles it and nobody hears it; start its handler, and check the contract's direction`;
+  return { failure: new EventsError("NO_HANDLER", text, { name }) };
+}
+
+function printFault(fault: unknown, { name }: FaultContext): void {
+  if (typeof console === "undefined") return;
+  console.error(name === undefined ? "EventBus:" : `EventBus, "${name}":`, fault);
+}
+
+/** See `interface EventBus`. */
+export const EventBus: EventBusConstructor = Bus as unknown as EventBusConstructor;
+// One name for the class and its instances.
+export type EventBus<E = AnyEvents, C = AnyCommands> = Instance<E, C>;

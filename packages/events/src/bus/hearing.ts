@@ -1,0 +1,115 @@
+import type { Listener } from "../core/emitter.ts";
+import type { EventsError } from "../core/errors.ts";
+import { compileWhere, fits, isPattern, type Match } from "../core/topic.ts";
+import type { Gap } from "../session/session.ts";
+import type { Meta, OnOptions, Subscription } from "./event-bus.ts";
+import type { BusLink } from "./link.ts";
+import { SinceGate } from "./since-gate.ts";
+import { Wish } from "./wish.ts";
+
+export interface Hearer {
+  add(hearing: Hearing): void;
+  remove(hearing: Hearing): void;
+  /** The link that the message being dispatched came over. */
+  readonly over: BusLink | undefined;
+  hear(listener: Listener<Meta>, data: unknown, meta: Meta): void;
+  /** Names that a pattern stands for where the contract lists them. */
+  namesOf(pattern: string): readonly string[];
+}
+
+/** One subscription of this bus: its listener, what it announces, and the gate that its start needs. */
+export class Hearing {
+  readonly pattern: string;
+  readonly original: (data: any, meta: Meta) => unknown;
+  readonly listener: Listener<Meta>;
+  readonly wishes: readonly Wish[];
+  readonly onGap: ((gap: Gap) => void) | undefined;
+  /** Told when the bus ends it. */
+  onClosed: ((why: EventsError) => void) | undefined;
+  /** Gives back the signal's listener. */
+  onStop: (() => void) | undefined;
+  readonly #hearer: Hearer;
+  readonly #match: Match | undefined;
+  readonly #once: boolean;
+  readonly #gates: Map<string, SinceGate> = new Map<string, SinceGate>();
+  #waiters: (() => void)[] = [];
+
+  constructor(hearer: Hearer, pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions) {
+    const { where, since, once = false, onGap } = options;
+    this.#hearer = hearer;
+    this.pattern = pattern;
+    this.original = hear;
+    this.onGap = onGap;
+    this.#once = once;
+    this.#match = compileWhere(where);
+    const isPlain = since === undefined && !once && this.#match === undefined;
+    this.listener = { pattern, hear: isPlain ? hear : (data, meta) => this.#hear(data, meta), active: true };
+    const names = since === undefined || !isPattern(pattern) ? [pattern] : hearer.namesOf(pattern);
+    this.wishes = names.map((name) => new Wish("hear", name, where, since));
+    for (const wish of this.wishes) {
+      wish.onAnswer = (link) => this.#answered(wish, link);
+      if (since === undefined) continue;
+      const gate = new SinceGate(
+        wish,
+        (data, meta) => this.#deliver(data, meta),
+        (gap) => onGap?.(gap),
+      );
+      this.#gates.set(wish.pattern, gate);
+      wish.onSnapshot = (data, meta, link) => {
+        gate.snapshot(meta.origin, link);
+        hearer.hear(this.listener, data, meta);
+      };
+    }
+  }
+
+  get isReady(): boolean {
+    return this.wishes.every((wish) => wish.pending.size === 0);
+  }
+
+  whenReady(): Promise<void> {
+    if (this.isReady || !this.listener.active) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+    });
+  }
+
+  stop(): void {
+    if (!this.listener.active) return;
+    this.#hearer.remove(this);
+    this.onStop?.();
+    this.settle();
+  }
+
+  settle(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #answered(wish: Wish, link: BusLink): void {
+    this.#gates.get(wish.pattern)?.answered(link);
+    if (this.isReady) this.settle();
+  }
+
+  #hear(data: unknown, meta: Meta): unknown {
+    if (!fits(this.#match, data)) return undefined;
+    const gate = this.#gates.get(meta.name) ?? this.#gates.get(this.pattern);
+    if (gate !== undefined && meta.snapshot !== true && gate.holds(data, meta, this.#hearer.over)) return undefined;
+    return this.#deliver(data, meta);
+  }
+
+  #deliver(data: unknown, meta: Meta): unknown {
+    if (!this.listener.active) return undefined;
+    if (this.#once) this.stop();
+    return this.original(data, meta);
+  }
+}
+
+/** The callable that users hold. */
+export function subscriptionOf(stop: () => void, ready: () => Promise<void>): Subscription {
+  const subscription = (): void => stop();
+  Object.defineProperty(subscription, "ready", { get: ready });
+  // Platforms below Node 20 and older pages have no Symbol.dispose.
+  if (typeof Symbol.dispose === "symbol") Object.defineProperty(subscription, Symbol.dispose, { value: subscription });
+  return subscription as Subscription;
+}

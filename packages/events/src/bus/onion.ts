@@ -1,0 +1,106 @@
+import { isThenable } from "../core/emitter.ts";
+import { EventsError } from "../core/errors.ts";
+import type { Middleware, Passing } from "./event-bus.ts";
+
+type Stage = "in" | "out" | "local";
+type Core = (message: Passing) => void;
+
+interface Queued {
+  readonly message: Passing;
+  readonly core: Core;
+  readonly stopped: (fault: unknown) => void;
+}
+
+/**
+ * The layers of one stage around what the bus does there. Without layers nothing is made and nothing waits. While a
+ * layer awaits, later messages of the stage wait in order, bounded: one that finds no room is refused, not reordered.
+ */
+export class Onion {
+  readonly #stage: Stage;
+  readonly #limit: number;
+  #layers: readonly Middleware[] = [];
+  #queue: Queued[] = [];
+  #isBusy: boolean = false;
+
+  constructor(stage: Stage, limit: number) {
+    this.#stage = stage;
+    this.#limit = limit;
+  }
+
+  /** Nothing stands between a message and the bus. */
+  get isIdle(): boolean {
+    return this.#layers.length === 0 && !this.#isBusy;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  add(middleware: Middleware): void {
+    if (middleware[this.#stage] !== undefined) this.#layers = [middleware, ...this.#layers];
+  }
+
+  remove(middleware: Middleware): void {
+    this.#layers = this.#layers.filter((layer) => layer !== middleware);
+  }
+
+  /** `stopped` hears the fault of a layer, or undefined where one did not pass the message on. */
+  pass(message: Passing, core: Core, stopped: (fault: unknown) => void): void {
+    if (!this.#isBusy) return this.#run({ message, core, stopped });
+    if (this.#queue.length < this.#limit) {
+      this.#queue.push({ message, core, stopped });
+      return;
+    }
+    stopped(
+      new EventsError(
+        "QUEUE_FULL",
+        `Cannot pass "${message.name}" on: a middleware awaits, and ${this.#limit} messages wait for it; make it faster, or raise limits.waiting`,
+        { name: message.name, limit: this.#limit },
+      ),
+    );
+  }
+
+  clear(): void {
+    this.#queue = [];
+    this.#layers = [];
+  }
+
+  #run({ message, core, stopped }: Queued): void {
+    let reached = false;
+    const layers = this.#layers;
+    const step = (index: number): void | Promise<void> => {
+      const layer = layers[index];
+      if (layer === undefined) {
+        if (reached) throw new TypeError(`Cannot pass "${message.name}" on twice: a middleware called next() again`);
+        reached = true;
+        return core(message);
+      }
+      return layer[this.#stage]?.(message, () => step(index + 1));
+    };
+    let running: void | Promise<void>;
+    try {
+      running = step(0);
+    } catch (fault) {
+      return stopped(fault);
+    }
+    if (!isThenable(running)) {
+      if (!reached) stopped(undefined);
+      return;
+    }
+    this.#isBusy = true;
+    running.then(
+      () => this.#next(reached ? undefined : () => stopped(undefined)),
+      (fault: unknown) => this.#next(() => stopped(fault)),
+    );
+  }
+
+  #next(report: (() => void) | undefined): void {
+    this.#isBusy = false;
+    report?.();
+    while (!this.#isBusy) {
+      const queued = this.#queue.shift();
+      if (queued === undefined) return;
+      this.#run(queued);
+    }
+  }
+}

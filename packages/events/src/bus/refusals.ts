@@ -1,0 +1,54 @@
+import { EventsError } from "../core/errors.ts";
+import type { Peer } from "../session/session.ts";
+
+// One place for what is said to a peer or about it. Nothing here names more than the peer sent itself.
+
+export function unknown(name: string, peer: Peer): EventsError {
+  return new EventsError(
+    "UNKNOWN_EVENT",
+    `Cannot accept "${name}" from "${peer.role}": no contract that both sides have defines it; check the name and the contracts`,
+    { name, role: peer.role },
+  );
+}
+
+export function looped(name: string): EventsError {
+  return new EventsError("PROTOCOL", `Cannot accept "${name}": it began at this very bus; the links form a cycle`, {
+    name,
+  });
+}
+
+export function wrongWay(name: string, from: string, to: string): EventsError {
+  return new EventsError(
+    "WRONG_DIRECTION",
+    `Cannot pass "${name}" from "${from}" to "${to}": the contract does not allow this direction; check "from" and "to" there`,
+    { name, from, to },
+  );
+}
+
+export function denied(name: string, right: string, peer: Peer): EventsError {
+  return new EventsError(
+    "DENIED",
+    `Cannot accept "${name}" from "${peer.role}": it needs the right "${right}", which this peer was not granted; grant it with connect(transport, { peer: { grants: ["${right}"] } }) on the receiving side`,
+    { name, right, role: peer.role },
+  );
+}
+
+export function tooMany(what: string, limit: number): EventsError {
+  return new EventsError(
+    "LIMIT",
+    `Cannot open more ${what} on this link: it has ${limit}, which is its limit; close some, or raise "limits" of the bus`,
+    { what, limit },
+  );
+}
+
+export function badSub(pattern: string): EventsError {
+  return new EventsError("PROTOCOL", `Cannot subscribe "${pattern}": the message is malformed`, { pattern });
+}
+
+export function overflow(name: string, limit: number): EventsError {
+  return new EventsError(
+    "QUEUE_FULL",
+    `Cannot keep "${name}" for a link that is not open yet: ${limit} messages wait already, and the oldest are dropped; wait for link.ready, or raise limits.waiting`,
+    { name, limit },
+  );
+}

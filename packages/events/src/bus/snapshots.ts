@@ -1,0 +1,83 @@
+import { EventsError } from "../core/errors.ts";
+import { fits, matches } from "../core/topic.ts";
+import type { SendPolicy, Where } from "../session/messages.ts";
+import type { Peer } from "../session/session.ts";
+import type { Hub } from "./hub.ts";
+import { ruleFor, type Rule } from "./topics.ts";
+import type { Wish } from "./wish.ts";
+
+export type Provider = (where: Where | undefined, peer: Peer | undefined) => unknown;
+
+/** State so far for late joiners. Asked synchronously, so that everything emitted afterwards follows in its lane. */
+export class Snapshots {
+  readonly #hub: Hub;
+  readonly #providers: Map<string, Provider> = new Map<string, Provider>();
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+  }
+
+  get names(): string[] {
+    return [...this.#providers.keys()];
+  }
+
+  add(name: string, provider: Provider): () => void {
+    const topic = this.#hub.topics.need(name, "provide");
+    const rule = topic.event;
+    if (rule === undefined || (rule.from !== undefined && !rule.from.has(this.#hub.role))) {
+      throw new EventsError(
+        "WRONG_DIRECTION",
+        `Cannot provide "${name}": role "${this.#hub.role}" does not send this event; check "from" in the contract`,
+        { name, role: this.#hub.role },
+      );
+    }
+    if (this.#providers.has(name)) {
+      throw new EventsError(
+        "HANDLER_EXISTS",
+        `Cannot provide "${name}": this bus has a provider for it; stop that one first`,
+        { name },
+      );
+    }
+    this.#providers.set(name, provider);
+    return () => {
+      if (this.#providers.get(name) === provider) this.#providers.delete(name);
+    };
+  }
+
+  /** Hands what this bus can provide to a wish of its own or of a peer. */
+  give(wish: Wish): void {
+    for (const [name, provider] of this.#providers) {
+      if (!matches(wish.pattern, name)) continue;
+      const topic = this.#hub.topics.get(name);
+      const rule = topic && ruleFor(topic, this.#hub.role);
+      if (rule === undefined) continue;
+      if (wish.link !== undefined && !(wish.link.carries(topic?.contract) && wish.link.reaches(rule.to))) continue;
+      for (const data of this.#ask(name, provider, rule, wish)) this.#send(wish, rule, data);
+    }
+  }
+
+  #ask(name: string, provider: Provider, rule: Rule, wish: Wish): unknown[] {
+    try {
+      const state = provider(wish.where, wish.link?.peer);
+      if (state === undefined) return [];
+      const all: readonly unknown[] = Array.isArray(state) ? state : [state];
+      return all.map((data) => rule.check(data)).filter((data) => fits(wish.match, data));
+    } catch (fault) {
+      this.#hub.fault(fault, { name, ...(wish.link === undefined ? {} : { link: wish.link }) });
+      return [];
+    }
+  }
+
+  #send(wish: Wish, rule: Rule, data: unknown): void {
+    const origin = { busId: this.#hub.id, role: this.#hub.role };
+    if (wish.link === undefined) wish.onSnapshot?.(data, { name: rule.name, origin, snapshot: true }, undefined);
+    else wish.link.event(snapshotPolicy(rule.policy), data, { sub: wish.remoteId, snapshot: true });
+  }
+}
+
+/** In the lane of its event, never merged with it: it is one subscription's. What waits under its key goes first. */
+export function snapshotPolicy(policy: SendPolicy): SendPolicy {
+  const { name, lane, maxBytes, keyOf } = policy;
+  const held = policy.delivery === "latest" ? { flushes: [{ name, keyOf: keyOf ?? (() => "") }] } : {};
+  return { name, delivery: "reliable", lane, maxBytes, ...held };
+}
