@@ -27,7 +27,14 @@ export const runtimeContract = defineContract("runtime@1", {
   "runtime:input": command(commands.input, commands.inputReply, control),
   "runtime:config": command(commands.config, commands.configReply, control),
 
+  // In the order in which a client that comes late reads the past: the end of an execution last.
   "runtime:started": event(events.started, told),
+  "runtime:output": event(events.output, told),
+  // In the lane of the others: a log of an execution never follows its end. A slow peer loses logs, nothing else.
+  "runtime:log": event(events.log, {
+    ...told,
+    queue: { max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" },
+  }),
   "runtime:progress": event(events.progress, {
     ...told,
     delivery: "latest",
@@ -35,16 +42,10 @@ export const runtimeContract = defineContract("runtime@1", {
     everyMs: 100,
     endsWith: ["runtime:completed", "runtime:error"],
   }),
-  "runtime:completed": event(events.completed, told),
+  "runtime:state": event(events.state, told),
   "runtime:error": event(events.error, told),
   "runtime:result": event(events.result, told),
-  "runtime:output": event(events.output, told),
-  "runtime:state": event(events.state, told),
-  // In the lane of the others: a log of an execution never follows its end. A slow peer loses logs, nothing else.
-  "runtime:log": event(events.log, {
-    ...told,
-    queue: { max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" },
-  }),
+  "runtime:completed": event(events.completed, told),
 
   "runtime:breakpoint": [
     command(commands.setBreakpoints, commands.setBreakpointsReply, {

@@ -19,7 +19,7 @@ export {
   type SpawnResult,
   type Wait,
 } from "./blueprint/define-node.ts";
-export type { Blueprint, Problem, ProblemCode } from "./blueprint/model.ts";
+export type { Blueprint, InputDecl, PortType, Problem, ProblemCode } from "./blueprint/model.ts";
 export { parseBlueprint } from "./blueprint/parse.ts";
 export {
   libraryContract,
@@ -31,9 +31,11 @@ export {
   type RuntimeMessage,
   type Val,
 } from "./contract.ts";
+export { constructs } from "./engine/constructs.ts";
 export type { ExecutionHistory } from "./engine/recorder.ts";
 export { NodeError, RuntimeError, type RtError, type RuntimeErrorCode } from "./errors.ts";
 export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
+export { describeNode } from "./host/describe.ts";
 export { openLibrary, type Library, type LibraryOptions } from "./library/index.ts";
 export { coreNodes } from "./nodes/index.ts";
 export {

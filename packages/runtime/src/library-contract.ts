@@ -124,8 +124,6 @@ const execution = z.object({
   queuedAt: timestamp.optional(),
   startedAt: timestamp.optional(),
   endedAt: timestamp.optional(),
-  /** 0 to 100, null while nothing is known. */
-  percent: z.number().min(0).max(100).nullable().optional(),
   /** Of a failed or cancelled one. */
   error: rtError.optional(),
 });

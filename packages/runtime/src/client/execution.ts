@@ -45,7 +45,9 @@ export class WatchedExecution implements Execution {
   readonly result: Promise<Record<string, unknown>>;
   readonly closed: Promise<void>;
   readonly #parts: ExecutionParts;
-  /** What ends with the execution: subscriptions, waits, readers. */
+  /** Listeners of the execution's events; they see its end by themselves. */
+  readonly #watches = new Set<() => void>();
+  /** What ends with the execution. */
   readonly #stops = new Set<() => void>();
   #resolve!: (result: Record<string, unknown>) => void;
   #reject!: (error: unknown) => void;
@@ -106,16 +108,16 @@ export class WatchedExecution implements Execution {
   }
 
   on(hear: (message: ExecutionMessage) => void): () => void {
-    const stop = watch(this.#parts.bus, this.executionId, (message) => {
+    const { stop } = watch(this.#parts.bus, this.executionId, (message) => {
       hear(message);
+      // Nothing of it follows: the listener is given back by itself.
       if (isTerminal(message)) end();
     });
-    // Once over, nothing of it follows: the listener is given back by itself.
     const end = (): void => {
-      this.#stops.delete(end);
+      this.#watches.delete(end);
       stop();
     };
-    if (!this.#isOver) this.#stops.add(end);
+    this.#watches.add(end);
     return end;
   }
 
@@ -137,6 +139,8 @@ export class WatchedExecution implements Execution {
   }
 
   close(): void {
+    for (const stop of this.#watches) stop();
+    this.#watches.clear();
     this.fail(
       new RuntimeError("CLOSED", `Cannot wait for execution "${this.executionId}": its watching was ended here`),
     );
@@ -149,8 +153,9 @@ export class WatchedExecution implements Execution {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecutionMessage, void, undefined> {
     const reader = new Reader();
-    const stop = watch(this.#parts.bus, this.executionId, (message) => reader.push(message));
-    void this.closed.then(() => reader.end());
+    const { stop, ready } = watch(this.#parts.bus, this.executionId, (message) => reader.push(message));
+    this.#watches.add(stop);
+    void Promise.all([this.closed, ready]).then(() => reader.end());
     try {
       for (;;) {
         const message = await reader.next();
@@ -163,6 +168,7 @@ export class WatchedExecution implements Execution {
         if (isTerminal(message)) return;
       }
     } finally {
+      this.#watches.delete(stop);
       stop();
     }
   }

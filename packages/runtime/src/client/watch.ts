@@ -9,55 +9,95 @@ export type ExecutionMessage =
   /** Messages are missing here, and cannot be had again. */
   | { readonly type: "gap"; readonly data: Gap; readonly snapshot: boolean };
 
+/** The past is told in this order, whatever order it came in: the end of an execution last. */
+const ORDER: readonly (keyof HostEvents)[] = [
+  "runtime:started",
+  "runtime:output",
+  "runtime:log",
+  "runtime:progress",
+  "runtime:state",
+  "runtime:error",
+  "runtime:result",
+  "runtime:completed",
+];
+
+export interface Watch {
+  /** Resolves when the past has been told. Never rejects. */
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
 export function isTerminal(message: ExecutionMessage): boolean {
   return message.type === "runtime:completed" || (message.type === "runtime:error" && message.data.terminal);
 }
 
 /**
  * Hears all of an execution. Where ordered messages were lost it asks for the state so far again, so that what follows
- * is whole. Returns the function that stops it.
+ * is whole.
  */
-export function watch(bus: RuntimeBus, executionId: string, hear: (message: ExecutionMessage) => void): () => void {
+export function watch(bus: RuntimeBus, executionId: string, hear: (message: ExecutionMessage) => void): Watch {
   let stop: () => void = () => {};
   let stopped = false;
   let round = 0;
-  const begin = (): void => {
+
+  const begin = (): Promise<void> => {
     const mine = ++round;
+    const isOld = (): boolean => stopped || mine !== round;
+    /** What came while the past was being told. */
+    let early: ExecutionMessage[] | undefined = [];
     /** Of the state snapshot: deltas up to it are in it. */
     let from = 0;
-    stop();
-    stop = bus.on(
+    const tell = (message: ExecutionMessage): void => {
+      if (message.type === "runtime:state") {
+        if (message.data.kind === "snapshot") from = message.data.seq;
+        else if (message.data.seq <= from) return;
+      }
+      hear(message);
+    };
+    const before = stop;
+    const subscription = bus.on(
       "runtime:*",
       (data, meta) => {
-        if (stopped || mine !== round) return;
-        const message = { type: meta.name as keyof HostEvents, data, snapshot: meta.snapshot === true } as Exclude<
-          ExecutionMessage,
-          { type: "gap" }
-        >;
-        if (message.type === "runtime:state") {
-          if (message.data.kind === "snapshot") from = message.data.seq;
-          else if (message.data.seq <= from) return;
-        }
-        // A command of somebody, as this bus's own emit.
-        if (!("executionId" in message.data)) return;
-        hear(message);
+        if (isOld()) return;
+        const message = { type: meta.name, data, snapshot: meta.snapshot === true } as ExecutionMessage;
+        if (early) early.push(message);
+        else tell(message);
       },
       {
         where: { executionId },
         since: "last",
         onGap: (gap) => {
-          if (stopped || mine !== round) return;
-          hear({ type: "gap", data: gap, snapshot: false });
+          if (isOld()) return;
+          const message: ExecutionMessage = { type: "gap", data: gap, snapshot: false };
+          if (early) early.push(message);
+          else tell(message);
           // Logs that were dropped stay dropped; everything else must be whole.
           const lost = Object.keys(gap.names ?? {});
-          if (lost.length === 0 || lost.some((name) => name !== "runtime:log")) begin();
+          if (lost.length === 0 || lost.some((name) => name !== "runtime:log")) void begin();
         },
       },
     );
+    stop = subscription;
+    before();
+    return subscription.ready.then(() => {
+      const all = early ?? [];
+      early = undefined;
+      for (const message of inOrder(all)) if (!isOld()) tell(message);
+    });
   };
-  begin();
-  return () => {
-    stopped = true;
-    stop();
+
+  const ready = begin();
+  return {
+    ready,
+    stop() {
+      stopped = true;
+      stop();
+    },
   };
+}
+
+function inOrder(messages: readonly ExecutionMessage[]): ExecutionMessage[] {
+  const rank = ({ type }: ExecutionMessage): number => ORDER.indexOf(type as keyof HostEvents);
+  const past = messages.filter((message) => message.snapshot).toSorted((a, b) => rank(a) - rank(b));
+  return [...past, ...messages.filter((message) => !message.snapshot)];
 }

@@ -7,10 +7,7 @@ import type { Relay } from "./relay.ts";
 /** The past of one execution, by event name, in the order in which a late client should read it. */
 type Past = { [K in keyof HostEvents]?: readonly HostEvents[K][] };
 
-/**
- * Order matters: a subscription to `runtime:*` gets the past name by name in this order, and the end of an execution
- * must stand last.
- */
+/** A subscription to `runtime:*` gets them in the order of the contract, which puts the end of an execution last. */
 const NAMES = [
   "runtime:started",
   "runtime:output",
