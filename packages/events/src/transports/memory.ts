@@ -1,3 +1,4 @@
+import { EventsError } from "../core/errors.ts";
 import type { CloseCause, Connection, ConnectionEvents, Frame, Transport } from "../wire/transport.ts";
 
 export interface MemoryPairOptions {
@@ -9,7 +10,7 @@ export interface MemoryPairOptions {
 export interface MemoryPair extends Array<Transport> {
   0: Transport;
   1: Transport;
-  /** Lets everything cross that waits now or is caused by it. Returns how many frames crossed. Bounded by 100,000. */
+  /** Lets everything cross that waits now or is caused by it. Returns how many frames crossed. Throws `RangeError` after 100,000. */
   flush(): number;
   /** Frames and closings that wait. */
   readonly waiting: number;
@@ -27,31 +28,35 @@ const FLUSH_LIMIT = 100_000;
  */
 export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transport] & MemoryPair {
   const queue: (() => void)[] = [];
-  let pumping = false;
-  const run = (): number => {
+  let isScheduled = false;
+  const flush = (): number => {
     let count = 0;
-    for (let next = queue.shift(); next !== undefined && count < FLUSH_LIMIT; next = queue.shift()) {
-      count++;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      if (++count > FLUSH_LIMIT)
+        throw new RangeError(`Cannot flush: ${FLUSH_LIMIT} frames crossed, each caused another`);
       next();
     }
     return count;
   };
+  const schedule = (): void => {
+    if (options.manual === true || isScheduled || queue.length === 0) return;
+    isScheduled = true;
+    queueMicrotask(() => {
+      isScheduled = false;
+      // What this round causes crosses in the next one, so that ticks end in between.
+      for (const next of queue.splice(0)) next();
+      schedule();
+    });
+  };
   const later = (task: () => void): void => {
     queue.push(task);
-    if (options.manual === true || pumping) return;
-    pumping = true;
-    queueMicrotask(() => {
-      pumping = false;
-      // What this round causes crosses in the next one: a busy pair does not hold up the process.
-      for (const next of queue.splice(0)) next();
-      if (queue.length > 0) later(() => undefined);
-    });
+    schedule();
   };
   const first = new MemoryEnd(later);
   const second = new MemoryEnd(later);
   first.join(second);
   const pair = [first, second] as unknown as [Transport, Transport] & MemoryPair;
-  Object.defineProperties(pair, { flush: { value: run }, waiting: { get: () => queue.length } });
+  Object.defineProperties(pair, { flush: { value: flush }, waiting: { get: () => queue.length } });
   return pair;
 }
 
@@ -90,7 +95,7 @@ class MemoryEnd implements Transport, Connection {
   send(frame: Frame): boolean {
     if (this.#closed) return true;
     // Cloned now, as a port would: the sender may go on with its own object.
-    const copy = structuredClone(frame);
+    const copy = clone(frame);
     this.#later(() => {
       if (this.#other !== undefined) this.#other.#receive(copy);
     });
@@ -118,5 +123,18 @@ class MemoryEnd implements Transport, Connection {
     this.#closed = true;
     const cause: CloseCause = { kind: "gone", reason, mayRetry: false };
     this.#events?.onClose(cause);
+  }
+}
+
+function clone(frame: Frame): Frame {
+  try {
+    return structuredClone(frame);
+  } catch (cause) {
+    throw new EventsError(
+      "UNCLONEABLE",
+      "Cannot send a frame: the platform cannot clone it; send plain data",
+      {},
+      { cause },
+    );
   }
 }

@@ -1,0 +1,5 @@
+/** What tests of programs on this bus need; the package's own tests use the same. */
+export { fakeClock, type FakeClock, type FakeClockOptions } from "./fake-clock.ts";
+export { seededRandom } from "./seeded-random.ts";
+export { transportContract, type TestFunction, type TransportPair } from "./transport-contract.ts";
+export { faultyLink, type FaultyLink, type FaultyLinkOptions, type Faults } from "./faulty-link.ts";
