@@ -47,8 +47,8 @@ export async function runNode(def: AnyNodeDef, options: RunNodeOptions = {}): Pr
   const signal = options.signal ?? new AbortController().signal;
   const config = check(def, "CONFIG", "configuration", def.config, options.config ?? {}) as Record<string, unknown>;
   const dynamic = def.ports?.(config);
-  const inputs: Ports = dynamic?.inputs ?? def.inputs;
-  const outputPorts: Ports = dynamic?.outputs ?? def.outputs;
+  const inputs: Ports = { ...def.inputs, ...dynamic?.inputs };
+  const outputPorts: Ports = { ...def.outputs, ...dynamic?.outputs };
   const result: RunNodeResult = {
     outputs: {},
     items: {},
@@ -56,7 +56,7 @@ export async function runNode(def: AnyNodeDef, options: RunNodeOptions = {}): Pr
     progress: [],
     blobs,
     text: async (ref) => {
-      const decoder = new TextDecoder();
+      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
       let text = "";
       for await (const chunk of blobs.open(ref)) text += decoder.decode(chunk, { stream: true });
       return text + decoder.decode();

@@ -38,5 +38,12 @@ export async function allBytes(
     if (size > limitBytes) throw tooLarge();
     parts.push(chunk);
   }
-  return Buffer.concat(parts, size);
+  // Not a Buffer: it may lie in a pool with others, and turns into something else as JSON.
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
 }

@@ -80,6 +80,10 @@ async function* encode(
         delimiter: config.delimiter,
         record_delimiter: config.lineEnd === "crlf" ? "\r\n" : "\n",
         escape_formulas: config.escapeFormulas,
+        // Every line end, not only the file's own: readers take each for the end of a row.
+        quoted_match: /[\r\n]/,
+        // One empty field alone would be an empty line, which readers skip.
+        quoted_empty: records[0]?.length === 1,
       }),
     );
   let columns = config.columns;

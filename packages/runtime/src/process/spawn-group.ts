@@ -28,7 +28,7 @@ export interface SpawnGroupOptions extends SpawnOptions {
   blobs: Pick<BlobAccess, "put">;
   /** Its abort ends the group; the promise then rejects with the signal's reason, once the group is gone. */
   signal?: AbortSignal;
-  /** Between SIGTERM and SIGKILL. Default 5,000. */
+  /** Between SIGTERM and SIGKILL. Default 5,000. A signal whose reason has a `graceMs` overrides it. */
   graceMs?: number;
   /** `outputBytes`: of stdout and of stderr, each; default 2 GiB. Beyond it the group is killed and the call fails. */
   limits?: { outputBytes?: number };
@@ -63,7 +63,7 @@ export async function spawnGroup(
   let failure: { error: unknown } | undefined;
   let ending: Promise<void> | undefined;
   /** SIGTERM, grace, SIGKILL, gone. Once. */
-  const end = (): Promise<void> => (ending ??= endGroup(group, graceMs));
+  const end = (): Promise<void> => (ending ??= endGroup(group, graceOf(signal) ?? graceMs));
   const fail = (error: unknown): void => {
     failure ??= { error };
     void end().then(giveUp);
@@ -124,9 +124,11 @@ async function start(
       ...(cwd === undefined ? {} : { cwd }),
     });
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code?.startsWith("E") && !code.startsWith("ERR_")) throw notStarted(command, error as NodeJS.ErrnoException);
     throw new NodeError(
       `Cannot start "${command}": ${(error as Error).message}; a command, its arguments and its environment are text without NUL`,
-      { code: (error as NodeJS.ErrnoException).code ?? "SPAWN", class: "config", retryable: false },
+      { code: code ?? "SPAWN", class: "config", retryable: false },
       { cause: error },
     );
   }
@@ -172,6 +174,12 @@ async function checkFolder(command: string, cwd: string): Promise<void> {
     path: cwd,
     retryable: false,
   });
+}
+
+/** Whoever cancels says how long its processes have. */
+function graceOf(signal: AbortSignal | undefined): number | undefined {
+  const asked: unknown = (signal?.reason as { graceMs?: unknown } | null | undefined)?.graceMs;
+  return typeof asked === "number" ? asked : undefined;
 }
 
 async function endGroup(group: Group, graceMs: number): Promise<void> {
