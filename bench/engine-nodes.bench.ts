@@ -1,10 +1,14 @@
 /** What one node costs the engine: asynchronous no-op nodes in a chain and in a random graph, nothing observed. */
 import { Runtime, defineNode, port } from "@atomiton/runtime";
-import pGraphModule from "p-graph";
+import * as pGraphModule from "p-graph";
 import { z } from "zod";
 import type { Contender, Question } from "./harness.ts";
 
-const pGraph = ((pGraphModule as { default?: unknown }).default ?? pGraphModule) as typeof pGraphModule;
+/** The package is CommonJS with a `default` of its own. */
+type PGraph = (nodes: ReadonlyMap<string, { run: () => Promise<void> }>, edges: readonly (readonly [string, string])[]) => { run(): Promise<void> };
+let loaded: unknown = pGraphModule;
+while (typeof loaded !== "function") loaded = (loaded as { default: unknown }).default;
+const pGraph = loaded as PGraph;
 
 /** deps[i] are the nodes that node i waits for; all have smaller numbers. */
 type Graph = number[][];
