@@ -1,0 +1,127 @@
+import { describeNode } from "@atomiton/runtime";
+import type { NodeTypeInfo, PortInfo } from "@atomiton/runtime/contract";
+import type { Command } from "commander";
+
+import { CliError } from "../cli-error.ts";
+import { loadNodeModules } from "../node-modules.ts";
+import { catalogOf } from "../open-blueprint.ts";
+import { collect } from "../options.ts";
+import { paintFor, type Paint } from "../show/paint.ts";
+import { padEnd, widthOf } from "../show/text.ts";
+import { write } from "../streams.ts";
+
+interface NodesOptions {
+  json?: true;
+  nodes: string[];
+}
+
+export function addNodes(program: Command): void {
+  program
+    .command("nodes")
+    .summary("list node types, or document one")
+    .description("Lists the node types that Blueprints can use; with a type, its ports, configuration and effect.")
+    .argument("[type]", "a node type, as core/csv.read or core/csv.read@1")
+    .option("--json", "print JSON")
+    .option("--nodes <module>", "also list the node types that this module exports (repeatable)", collect, [])
+    .addHelpText("after", "\nExamples:\n  atomiton nodes\n  atomiton nodes core/csv.read\n  atomiton nodes --json")
+    .action(nodes);
+}
+
+async function nodes(type: string | undefined, options: NodesOptions): Promise<void> {
+  const known = catalogOf(await loadNodeModules(options.nodes, process.cwd()))
+    .all()
+    .map(describeNode);
+  const paint = paintFor(process.stdout);
+  if (type === undefined) {
+    await write(process.stdout, options.json ? `${JSON.stringify(known, null, 2)}\n` : list(known, paint));
+    return;
+  }
+  const [name, major] = type.split("@");
+  const found = known.findLast((node) => node.type === name && (!major || node.version.split(".")[0] === major));
+  if (!found) {
+    const near = known.filter((node) => node.type.includes(name?.split("/").at(-1) ?? "")).map((node) => node.type);
+    const wayOut = near.length > 0 ? `there is ${near.join(", ")}` : `"atomiton nodes" lists those that are there`;
+    throw new CliError(`Cannot document "${type}": no such node type is known; ${wayOut}`);
+  }
+  await write(process.stdout, options.json ? `${JSON.stringify(found, null, 2)}\n` : page(found, paint));
+}
+
+/** Rows in columns; the last one is left as long as it is. */
+function table(rows: readonly (readonly string[])[], indent = "  "): string {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, at) => (widths[at] = Math.max(widths[at] ?? 0, widthOf(cell))));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, at) => (at === row.length - 1 ? cell : padEnd(cell, (widths[at] ?? 0) + 2)))
+      .join("")
+      .trimEnd(),
+  );
+  return lines.map((line) => `${indent}${line}\n`).join("");
+}
+
+function list(known: readonly NodeTypeInfo[], paint: Paint): string {
+  const categories = [...new Set(known.map((node) => node.category))].toSorted();
+  const width = Math.max(...known.map((node) => widthOf(`${node.type}@${node.version}`)));
+  return categories
+    .map((category) => {
+      const rows = known
+        .filter((node) => node.category === category)
+        .map((node) => [padEnd(`${node.type}@${node.version}`, width), padEnd(node.effect, 10), node.title]);
+      return `${paint("bold", category)}\n${table(rows)}`;
+    })
+    .join("\n");
+}
+
+function portRows(ports: readonly PortInfo[]): string[][] {
+  return ports.map((port) => {
+    const marks = [port.required ? "required" : "", port.multi ? "several wires" : ""].filter((mark) => mark !== "");
+    return [port.name, port.type, marks.join(", "), port.description ?? ""];
+  });
+}
+
+interface Property {
+  type?: unknown;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: Property[];
+  default?: unknown;
+  description?: string;
+}
+
+function typeWord(property: Property): string {
+  if (property.enum) return property.enum.map((value) => JSON.stringify(value)).join(" | ");
+  if (property.const !== undefined) return JSON.stringify(property.const);
+  if (property.anyOf) return property.anyOf.map(typeWord).join(" | ");
+  return typeof property.type === "string" ? property.type : "any";
+}
+
+function configRows(schema: Readonly<Record<string, unknown>>): string[][] {
+  const properties = (schema["properties"] ?? {}) as Record<string, Property>;
+  const required = new Set((schema["required"] ?? []) as string[]);
+  return Object.entries(properties).map(([name, property]) => {
+    const mark =
+      property.default !== undefined
+        ? `default ${JSON.stringify(property.default)}`
+        : required.has(name)
+          ? "required"
+          : "";
+    return [name, typeWord(property), mark, property.description ?? ""];
+  });
+}
+
+function page(node: NodeTypeInfo, paint: Paint): string {
+  const parts = [
+    `${paint("bold", `${node.type}@${node.version}`)}  ${node.title}\n`,
+    node.description ? `${node.description}\n` : "",
+    `Effect: ${node.effect}. In a file: uses: ${node.type}@${node.version.split(".")[0]}\n`,
+  ];
+  const sections: [string, string[][]][] = [
+    ["Inputs", portRows(node.inputs)],
+    ["Outputs", portRows(node.outputs)],
+    ["Configuration (with:)", configRows(node.config)],
+  ];
+  for (const [title, rows] of sections) {
+    parts.push(`${paint("bold", title)}\n${rows.length === 0 ? "  none\n" : table(rows)}`);
+  }
+  return parts.filter((part) => part !== "").join("\n");
+}

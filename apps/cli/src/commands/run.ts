@@ -1,0 +1,202 @@
+import { createWriteStream } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+
+import { openBlobStore, Runtime, RuntimeError, type BlobRef, type BlobStore, type Blueprint } from "@atomiton/runtime";
+import type { RuntimeMessage } from "@atomiton/runtime/contract";
+import type { Command } from "commander";
+
+import { CliError, exitCode } from "../cli-error.ts";
+import { readInputFile, readPairs } from "../inputs.ts";
+import { loadNodeModules } from "../node-modules.ts";
+import { catalogOf, openBlueprint } from "../open-blueprint.ts";
+import { collect, wholeNumber } from "../options.ts";
+import { paintFor } from "../show/paint.ts";
+import { problemLine, summary } from "../show/problems.ts";
+import { ProgressDisplay } from "../show/progress-display.ts";
+import { byteSize } from "../show/text.ts";
+import { onInterrupt } from "../signals.ts";
+import { onBrokenPipe, write } from "../streams.ts";
+
+interface RunOptions {
+  input: string[];
+  inputFile?: string;
+  out?: string;
+  json?: true;
+  nodes: string[];
+  concurrency?: number;
+}
+
+export function addRun(program: Command): void {
+  program
+    .command("run")
+    .summary("run a Blueprint and print its outputs")
+    .description(
+      "Runs a Blueprint. Progress goes to stderr, the outputs as JSON to stdout. Ctrl-C cancels: child processes end first; a second Ctrl-C kills them.",
+    )
+    .argument("<file>", "a Blueprint file")
+    .option("-i, --input <key=value>", "an input of the Blueprint, read by its type (repeatable)", collect, [])
+    .option("--input-file <file>", "inputs as one JSON object; - reads stdin; --input wins")
+    .option("-o, --out <dir>", "save outputs that are files there")
+    .option("--json", "print every runtime:* event as one line of JSON, and nothing else, to stdout")
+    .option("--nodes <module>", "also know the node types that this module exports (repeatable)", collect, [])
+    .option("--concurrency <n>", "nodes that run at once", wholeNumber(1, 10_000))
+    .addHelpText(
+      "after",
+      `
+Exit codes: 0 completed, 1 failed, 2 bad usage, Blueprint or input, 130 cancelled by Ctrl-C.
+
+Examples:
+  atomiton run feed.blueprint.yaml
+  atomiton run feed.blueprint.yaml --input csv=products.csv --input maxWidth=800 --out results
+  atomiton run feed.blueprint.yaml --json | jq -c 'select(.type == "runtime:completed").data.result'`,
+    )
+    .action(run);
+}
+
+async function inputsOf(
+  options: RunOptions,
+  declared: Parameters<typeof readPairs>[1],
+): Promise<Record<string, unknown>> {
+  const { inputFile } = options;
+  let fromFile: Record<string, unknown> = {};
+  if (inputFile !== undefined) {
+    try {
+      const content = inputFile === "-" ? await text(process.stdin) : await readFile(inputFile, "utf8");
+      fromFile = readInputFile(content, inputFile);
+    } catch (cause) {
+      if (cause instanceof CliError) throw cause;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new CliError(`Cannot read inputs from "${inputFile}": ${why}; give a file that holds one JSON object`);
+    }
+  }
+  return { ...fromFile, ...readPairs(options.input, declared) };
+}
+
+async function run(file: string, options: RunOptions): Promise<void> {
+  const nodes = await loadNodeModules(options.nodes, process.cwd());
+  const catalog = catalogOf(nodes);
+  const { blueprint, problems, root, path } = await openBlueprint(file, catalog);
+  const paint = paintFor(process.stderr);
+  for (const problem of problems) process.stderr.write(`${problemLine(problem, paint)}\n`);
+  if (blueprint === undefined) {
+    throw new CliError(`Cannot run "${file}": ${summary(1, problems)}; mend what is listed above`);
+  }
+  const input = await inputsOf(options, blueprint.inputs);
+  const blobs = openBlobStore();
+  const runtime = new Runtime({
+    dir: root,
+    catalog,
+    blobs,
+    fileFolders: foldersOf(input, blueprint),
+    ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+  });
+  const display = new ProgressDisplay({
+    write: (chunk) => void process.stderr.write(chunk),
+    paint,
+    live: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns ?? 80,
+  });
+  const hear = options.json
+    ? (message: RuntimeMessage) => void process.stdout.write(`${JSON.stringify(message)}\n`)
+    : (message: RuntimeMessage) => display.hear(message);
+  const offMessages = runtime.on(hear);
+
+  let executionId: string | undefined;
+  let stoppedBy: number | undefined;
+  const stop = (code: number, note: string, graceMs?: number): void => {
+    stoppedBy ??= code;
+    if (!options.json) display.line(note);
+    if (executionId === undefined) return;
+    // It may have ended in this very tick: then there is nothing to cancel.
+    Promise.resolve(runtime.cancel(executionId, { reason: note, ...(graceMs === undefined ? {} : { graceMs }) })).catch(
+      () => {},
+    );
+  };
+  const offInterrupt = onInterrupt({
+    first: (code) => stop(code, "Cancelling; once more kills what still runs"),
+    second: (code) => stop(code, "Killing", 0),
+  });
+  const offPipe = onBrokenPipe(process.stdout, () => stop(exitCode.brokenPipe, "Nobody reads the output; cancelling"));
+  try {
+    executionId = await runtime.execute({ path }, input);
+    if (stoppedBy !== undefined) await runtime.cancel(executionId, {});
+    const result = await runtime.waitForCompletion(executionId);
+    display.end();
+    const shown = options.out === undefined ? result : await saveFiles(result, options.out, blobs);
+    if (!options.json) {
+      if (options.out === undefined) for (const note of fileNotes(result)) display.line(note);
+      await write(process.stdout, `${JSON.stringify(shown, null, 2)}\n`);
+    }
+    process.exitCode = exitCode.completed;
+  } catch (error) {
+    display.end();
+    process.exitCode = stoppedBy ?? explain(error);
+  } finally {
+    offMessages();
+    await runtime.close();
+    await blobs.close();
+    offInterrupt();
+    offPipe();
+  }
+}
+
+/**
+ * Paths that somebody typed are from where they typed them, and may be anywhere: their folders are opened to the run.
+ * Changes `input` to whole paths.
+ */
+function foldersOf(input: Record<string, unknown>, blueprint: Blueprint): string[] {
+  const folders = [process.cwd()];
+  for (const [name, decl] of blueprint.inputs) {
+    const value = input[name];
+    if (decl.type.t !== "file" || typeof value !== "string") continue;
+    input[name] = resolve(value);
+    folders.push(dirname(resolve(value)));
+  }
+  return folders;
+}
+
+/** The exit code of what went wrong; what the events have not shown already is said here. */
+function explain(error: unknown): number {
+  if (!(error instanceof RuntimeError)) throw error;
+  const isEnd = error.code === "EXECUTION_FAILED" || error.code === "CANCELLED" || error.code === "TIMEOUT";
+  if (isEnd) return exitCode.failed;
+  throw new CliError(error.message, exitCode.usage, { cause: error });
+}
+
+function isFile(value: unknown): value is BlobRef {
+  return typeof value === "object" && value !== null && typeof (value as BlobRef).$blob === "string";
+}
+
+function fileNotes(result: Record<string, unknown>): string[] {
+  return Object.entries(result)
+    .filter((entry): entry is [string, BlobRef] => isFile(entry[1]))
+    .map(([name, ref]) => `The output "${name}" is a file of ${byteSize(ref.size)}, not kept: --out DIR saves it`);
+}
+
+/** Copies file outputs to `folder`, each under its own name there; the result then names the copies. */
+async function saveFiles(
+  result: Record<string, unknown>,
+  folder: string,
+  blobs: BlobStore,
+): Promise<Record<string, unknown>> {
+  await mkdir(folder, { recursive: true });
+  const taken = new Set<string>();
+  const saved: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(result)) {
+    if (!isFile(value)) {
+      saved.push([name, value]);
+      continue;
+    }
+    // A name from a Blueprint is never a path.
+    let fileName = basename(value.name ?? name).replace(/^\.+/, "") || name;
+    if (taken.has(fileName)) fileName = `${name}-${fileName}`;
+    taken.add(fileName);
+    const target = resolve(join(folder, fileName));
+    await pipeline(blobs.open(value), createWriteStream(target));
+    saved.push([name, { file: target, size: value.size, type: value.type }]);
+  }
+  return Object.fromEntries(saved);
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { EventBus } from "@atomiton/events";
+import { serveBus } from "@atomiton/events/node";
+import { openBlobStore, Runtime, RuntimeError, RuntimeIPC } from "@atomiton/runtime";
+import { libraryContract, runtimeContract } from "@atomiton/runtime/contract";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Command } from "commander";
+
+import { CliError } from "../cli-error.ts";
+import { loadNodeModules } from "../node-modules.ts";
+import { catalogOf } from "../open-blueprint.ts";
+import { collect, wholeNumber } from "../options.ts";
+import { mayOpenBrowser, openBrowser } from "../serve/browser.ts";
+import { allowedHosts, allowedOrigins, inUrl, isLoopback } from "../serve/hosts.ts";
+import { httpApp } from "../serve/http-app.ts";
+import { findStudio } from "../serve/studio-files.ts";
+import { onInterrupt } from "../signals.ts";
+
+/** Tried first when no port is asked for, so that the address stays the same from day to day. */
+const USUAL_PORT = 4810;
+
+interface ServeOptions {
+  dir: string;
+  port?: number;
+  host: string;
+  open?: true;
+  nodes: string[];
+  start?: string;
+}
+
+export function addServe(program: Command): void {
+  program
+    .command("serve")
+    .summary("serve Studio and the bus for a folder of Blueprints")
+    .description(
+      "Serves Studio, where Blueprints are run and watched, on this machine only. The printed address carries the token that lets its reader in: whoever has it can run the folder's Blueprints.",
+    )
+    .option("-d, --dir <dir>", "the folder of Blueprints", ".")
+    .option(
+      "-p, --port <n>",
+      `the port; 0 takes any free one (default: ${USUAL_PORT}, or any free one)`,
+      wholeNumber(0, 65_535),
+    )
+    .option("--host <host>", "the address to listen on; others than 127.0.0.1 let other machines in", "127.0.0.1")
+    .option("--open", "open a browser, where a person sits at a terminal")
+    .option("--nodes <module>", "also know the node types that this module exports (repeatable)", collect, [])
+    .option("--start <blueprint>", "run this Blueprint (file or id) once when Studio opens")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  atomiton serve\n  atomiton serve --dir examples --open\n  atomiton serve --port 0 --start feed.blueprint.yaml",
+    )
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const dir = resolve(options.dir);
+  const found = await stat(dir).catch(() => undefined);
+  if (!found?.isDirectory()) throw new CliError(`Cannot serve "${options.dir}": it is no folder; give one with --dir`);
+  const studio = findStudio(fileURLToPath(import.meta.url));
+  const nodes = await loadNodeModules(options.nodes, process.cwd());
+
+  const token = randomBytes(32).toString("base64url");
+  const blobs = openBlobStore();
+  const runtime = new Runtime({ dir, catalog: catalogOf(nodes), blobs });
+  const bus = new EventBus({ contracts: [runtimeContract, libraryContract], role: "host", connect: false });
+  const ipc = new RuntimeIPC({ runtime, bus });
+  let hosts: readonly string[] = [];
+  const app = httpApp({
+    studio,
+    token,
+    hosts: () => hosts,
+    origins: () => allowedOrigins(hosts),
+    blobs: {
+      async open(hash) {
+        const known = await blobs.stat({ $blob: hash });
+        return known && { size: known.size, bytes: blobs.open({ $blob: hash, size: known.size, type: "" }) };
+      },
+    },
+  });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const give = async (): Promise<void> => {
+    await ipc.close();
+    await runtime.close();
+    await bus.close();
+    await blobs.close();
+  };
+  let port: number;
+  let start: string | undefined;
+  try {
+    start = options.start === undefined ? undefined : await idOf(runtime, options.start);
+    port = await listen(server, options);
+  } catch (error) {
+    await give();
+    throw error;
+  }
+  hosts = allowedHosts(options.host, port);
+  ipc.initialize();
+  const sockets = serveBus(bus, server, {
+    token,
+    path: "/bus",
+    allowedHosts: [...hosts],
+    allowedOrigins: allowedOrigins(hosts),
+  });
+
+  const shownHost = options.host === "0.0.0.0" || options.host === "::" ? "127.0.0.1" : options.host;
+  const fragment = new URLSearchParams({ token, ...(start === undefined ? {} : { open: start, run: "1" }) });
+  const address = `http://${inUrl(shownHost)}:${port}/#${fragment.toString()}`;
+  process.stdout.write(`Studio: ${address}\n`);
+  if (!isLoopback(options.host)) {
+    process.stderr.write(
+      `warning: other machines reach "${options.host}", and HTTP does not hide the token from the network\n`,
+    );
+  }
+  if (options.open && mayOpenBrowser(process.stdout, process.env) && !(await openBrowser(address))) {
+    process.stderr.write("Cannot open a browser here; open the address above yourself\n");
+  }
+
+  await new Promise<void>((stop) => {
+    const off = onInterrupt({
+      first: (code) => {
+        process.stderr.write("Ending; once more ends at once\n");
+        process.exitCode = code;
+        stop();
+      },
+      second: (code) => process.exit(code),
+    });
+    server.once("close", off);
+  });
+  // Executions end first, so that their last events still reach the pages.
+  await runtime.close();
+  await ipc.close();
+  await sockets.close();
+  await bus.close();
+  server.closeAllConnections();
+  await new Promise<void>((closed) => server.close(() => closed()));
+  await blobs.close();
+}
+
+/** The id of a Blueprint given by file or by id. */
+async function idOf(runtime: Runtime, wanted: string): Promise<string> {
+  try {
+    return (await runtime.library.describe(relativeTo(runtime.dir, wanted))).id;
+  } catch (error) {
+    if (error instanceof RuntimeError) throw new CliError(error.message);
+    throw error;
+  }
+}
+
+/** A file may be named from here or from the served folder. */
+function relativeTo(dir: string, wanted: string): string {
+  const fromHere = relative(dir, resolve(wanted));
+  return existsSync(resolve(wanted)) && !fromHere.startsWith("..") ? fromHere : wanted;
+}
+
+async function listen(server: Server, { port, host }: ServeOptions): Promise<number> {
+  const attempt = (candidate: number): Promise<number> =>
+    new Promise((listening, refused) => {
+      server.once("error", refused);
+      server.listen(candidate, host, () => {
+        server.off("error", refused);
+        listening((server.address() as AddressInfo).port);
+      });
+    });
+  try {
+    return await attempt(port ?? USUAL_PORT);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE" && port === undefined) return attempt(0);
+    const wayOut =
+      code === "EADDRINUSE" ? "choose another with --port, or --port 0 for any free one" : "check --host and --port";
+    throw new CliError(
+      `Cannot listen on ${inUrl(host)}:${port ?? USUAL_PORT}: ${code === "EADDRINUSE" ? "the port is taken" : message}; ${wayOut}`,
+    );
+  }
+}

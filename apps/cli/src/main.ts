@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+
+import { Command, CommanderError } from "commander";
+
+import { CliError, exitCode } from "./cli-error.ts";
+import { addNodes } from "./commands/nodes.ts";
+import { addRun } from "./commands/run.ts";
+import { addServe } from "./commands/serve.ts";
+import { addValidate } from "./commands/validate.ts";
+import { paintFor } from "./show/paint.ts";
+
+/** Beside the sources and beside the bundle alike. */
+function version(): string {
+  const file = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(file) as { version: string }).version;
+}
+
+function atomiton(): Command {
+  const program = new Command("atomiton")
+    .description("Runs Blueprints: node graphs in YAML, executed in parallel, watched live.")
+    .version(version())
+    .showHelpAfterError('(add --help for what is possible, or see "atomiton --help")')
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nExamples:\n  atomiton run feed.blueprint.yaml --input limit=10\n  atomiton serve --dir . --open\n\nEach command has its own --help.",
+    );
+  addRun(program);
+  addValidate(program);
+  addServe(program);
+  addNodes(program);
+  for (const command of program.commands)
+    command.exitOverride().showHelpAfterError("(add --help for what is possible)");
+  return program;
+}
+
+try {
+  await atomiton().parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has said what is wrong. It ends with 0 for --help and --version.
+    process.exitCode = error.exitCode === 0 ? exitCode.completed : exitCode.usage;
+  } else if (error instanceof CliError) {
+    process.stderr.write(`${paintFor(process.stderr)("red", "error:")} ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  } else {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(
+      `${paintFor(process.stderr)("red", "error:")} Cannot go on: a fault in atomiton itself\n${text}\n`,
+    );
+    process.exitCode = exitCode.failed;
+  }
+}

@@ -1,0 +1,34 @@
+import { exitCode } from "./cli-error.ts";
+
+const CODES = { SIGINT: exitCode.interrupted, SIGTERM: exitCode.terminated, SIGHUP: 129 } as const;
+/** A second signal asks for an end now; what hangs beyond this is left to the system. */
+const LAST_RESORT_MS = 2_000;
+
+export interface InterruptSteps {
+  /** End in good order. */
+  first(code: number): void;
+  /** End at once. */
+  second(code: number): void;
+}
+
+/** Ctrl-C, a polite kill, a closed terminal: first in good order, then at once, then the process ends whatever hangs. */
+export function onInterrupt(steps: InterruptSteps): () => void {
+  let heard = 0;
+  let lastResort: NodeJS.Timeout | undefined;
+  const hear = (signal: NodeJS.Signals): void => {
+    const code = CODES[signal as keyof typeof CODES];
+    heard += 1;
+    if (heard === 1) steps.first(code);
+    else if (heard === 2) {
+      lastResort = setTimeout(() => process.exit(code), LAST_RESORT_MS);
+      lastResort.unref();
+      steps.second(code);
+    } else process.exit(code);
+  };
+  const signals = Object.keys(CODES) as (keyof typeof CODES)[];
+  for (const signal of signals) process.on(signal, hear);
+  return () => {
+    for (const signal of signals) process.off(signal, hear);
+    clearTimeout(lastResort);
+  };
+}
