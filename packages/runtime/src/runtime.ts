@@ -70,6 +70,8 @@ export type ExecutionEntry = ExecutionInfo & {
   readonly planHash: string;
   /** Node instances known so far. */
   readonly nodes: number;
+  /** Results and calls of attempts that were over: dropped. */
+  readonly late: number;
 };
 
 /** Node instances of finished executions that are kept, all together: large graphs are kept for less long. */
@@ -367,6 +369,7 @@ function entryOf(execution: Execution): ExecutionEntry {
     seq: execution.seq,
     planHash: execution.plan.hash,
     nodes: execution.total,
+    late: execution.late,
   };
 }
 

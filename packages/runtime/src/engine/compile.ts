@@ -178,6 +178,7 @@ class Compiler {
       retry: decl.retry,
       child,
       key: kind === "loop" && typeof decl.with["key"] === "string" ? compileText(decl.with["key"]) : undefined,
+      races: inputs.some((input) => input.multi && input.join === "race"),
       size: child ? Math.max(1, child.size) : 1,
     };
   }

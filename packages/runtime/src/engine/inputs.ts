@@ -46,7 +46,7 @@ function whyEmpty(scope: Scope, { name, required, sources }: PlanInput): string 
   return required && readSource(scope, sources[0]!) === undefined ? `input ${name} is empty` : undefined;
 }
 
-/** `all` and `race` run with whatever came, `any` needs one value, `zip` needs every one. */
+/** `all` runs with whatever came, `any` and `race` need one value, `zip` needs every one. */
 function whyNotJoined(scope: Scope, { name, join, sources }: PlanInput): string | undefined {
   if (join === "all") return undefined;
   const values = sources.reduce((sum, source) => sum + (readSource(scope, source) === undefined ? 0 : 1), 0);
@@ -60,7 +60,9 @@ export function collectInputs(scope: Scope, node: PlanNode): Record<string, unkn
   const values: Record<string, unknown> = {};
   for (const input of node.inputs) {
     const value = input.multi
-      ? input.sources.map((source) => readSource(scope, source)).filter((one) => one !== undefined)
+      ? sourcesOf(scope, node, input)
+          .map((source) => readSource(scope, source))
+          .filter((one) => one !== undefined)
       : readSource(scope, input.sources[0]!);
     if (value === undefined) continue;
     checkInput(scope, node, input, value);
@@ -69,6 +71,13 @@ export function collectInputs(scope: Scope, node: PlanNode): Record<string, unkn
   return values;
 }
 
+/** Of a race only the winner, whoever else has a value by now. */
+function sourcesOf(scope: Scope, node: PlanNode, { join, sources }: PlanInput): readonly Source[] {
+  const winner = join === "race" ? scope.winners.get(node.id) : undefined;
+  return winner === undefined ? sources : sources.filter((source) => source.from === "node" && source.node === winner);
+}
+
+/** The schema of a port that takes several wires describes one value, or the list of them. */
 function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInput, value: unknown): void {
   if (!port) return;
   const where = (): string => `input "${name}" of "${pathOf(scope, node.id)}"`;
@@ -79,7 +88,8 @@ function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInp
       `Cannot read ${where()}: it takes a list or a stream and got ${kindOf(streams.find((one) => !Array.isArray(one)))}; wire it to one`,
     );
   }
-  for (const one of multi && !isListPort(port) ? (value as unknown[]) : [value]) {
+  if (multi && port.schema.safeParse(value).success) return;
+  for (const one of multi ? (value as unknown[]) : [value]) {
     const checked = port.schema.safeParse(one);
     if (!checked.success) {
       throw misfit(
@@ -87,11 +97,6 @@ function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInp
       );
     }
   }
-}
-
-/** A multi port's schema may describe one value or the list of them. */
-function isListPort(port: NonNullable<PlanInput["port"]>): boolean {
-  return port.type.startsWith("list<");
 }
 
 export function misfit(message: string): NodeError {

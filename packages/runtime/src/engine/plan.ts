@@ -59,6 +59,8 @@ export interface PlanNode {
   readonly retry: RetryPolicy | undefined;
   /** Somebody takes its `error` port. */
   readonly handlesError: boolean;
+  /** One of its ports takes the first value that comes. */
+  readonly races: boolean;
   /** Longest way from here to the end, in nodes. */
   readonly weight: number;
   /** Share in the progress of its scope: 1, or what is inside. */

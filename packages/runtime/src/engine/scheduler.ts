@@ -11,6 +11,7 @@ import { GRACE_MS, type EngineHost } from "./host.ts";
 import { whyNotReady } from "./inputs.ts";
 import type { PlanNode } from "./plan.ts";
 import { Progress } from "./progress.ts";
+import { isWon, losersOf } from "./race.ts";
 import { ReadyQueue } from "./ready.ts";
 import type { Recorder } from "./recorder.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed, type Values } from "./scope.ts";
@@ -156,9 +157,7 @@ export class Scheduler implements Claimant {
       next.ending = reason;
       for (let node = 0; node < next.state.length; node++) {
         if (isFinalNode(next.state[node]!) || next.attempts.has(node)) continue;
-        next.timers.get(node)?.();
-        next.timers.delete(node);
-        this.#settle(next, node, CANCELLED);
+        this.#drop(next, node);
       }
       work.push(...next.children);
       for (const attempt of [...next.attempts.values()]) attempt.abort(reason);
@@ -189,6 +188,20 @@ export class Scheduler implements Claimant {
     }
     this.#step(scope, node, READY);
     this.#ready.push({ scope, node, weight: plan.weight });
+    if (!plan.races) return;
+    for (const loser of losersOf(scope, node)) {
+      const attempt = scope.attempts.get(loser);
+      const why = `lost the race at ${pathOf(scope, node)}`;
+      if (attempt) attempt.abort(new CancelReason("cancel", why, this.host.clock.now(), GRACE_MS));
+      else this.#drop(scope, loser, why);
+    }
+  }
+
+  /** Cancels an instance that no attempt is running for. */
+  #drop(scope: Scope, node: number, why?: string): void {
+    scope.timers.get(node)?.();
+    scope.timers.delete(node);
+    this.#settle(scope, node, CANCELLED, why);
   }
 
   #launchNext(): boolean {
@@ -288,7 +301,10 @@ export class Scheduler implements Claimant {
     scope.outputs[node.id] = { error };
     this.#settle(scope, node.id, FAILED, error.code);
     const handled = this.#isHandled(scope, node);
-    if (handled) this.handledErrors++;
+    if (handled) {
+      this.handledErrors++;
+      this.progress.advance(scope, node.id, 1);
+    }
     this.recorder.nodeError(error, handled, undefined);
     if (node.handlesError || scope.ending) return;
     scope.failure ??= error;
@@ -327,7 +343,8 @@ export class Scheduler implements Claimant {
     else counts.cancelled++;
     this.#letGo(scope, plan);
     if (plan.kind !== "node") this.#closeConstruct(scope, plan);
-    progress.advance(scope, node, 1);
+    // What was cancelled or failed was not done.
+    if (state === COMPLETED || state === SKIPPED) progress.advance(scope, node, 1);
     progress.changed();
     this.#final.push({ scope, node });
     if (scope.remaining === 0) this.#ended.push(scope);
@@ -359,7 +376,9 @@ export class Scheduler implements Claimant {
       const { outStart, outTarget } = scope.template;
       for (let edge = outStart[node]!; edge < outStart[node + 1]!; edge++) {
         const target = outTarget[edge]!;
-        if (--scope.need[target]! === 0) this.#decide(scope, target);
+        const left = --scope.need[target]!;
+        if (left === 0) this.#decide(scope, target);
+        else if (scope.template.nodes[target]!.races && isWon(scope, target, node)) this.#decide(scope, target);
       }
     }
   }

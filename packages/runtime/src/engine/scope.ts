@@ -56,6 +56,8 @@ export interface Scope {
   readonly memory: Map<number, InstanceMemory>;
   /** Loops whose items, and Blueprints whose nodes, are known. */
   readonly expanded: Set<number>;
+  /** Of nodes that race: the source whose value came first. */
+  readonly winners: Map<number, number>;
   readonly children: Set<Scope>;
   /** Every instance is final. Called once, never from inside `open`. */
   readonly onEnd: (scope: Scope) => void;
@@ -98,6 +100,7 @@ export function makeScope(seq: number, seed: ScopeSeed): Scope {
     why: new Map(),
     memory: new Map(),
     expanded: new Set(),
+    winners: new Map(),
     children: new Set(),
     onEnd: seed.onEnd,
   };
