@@ -1,7 +1,8 @@
 /** The page: library on the left, graph in the middle, details on the right, logs below. On small screens the sides are sheets. */
 import { useEffect, useState, type ReactNode } from "react";
-import type { BlueprintInfo } from "./host/host.ts";
+
 import { Canvas } from "./graph/canvas.tsx";
+import type { BlueprintInfo } from "./host/host.ts";
 import { isTerminal } from "./model/execution.ts";
 import { Details } from "./panels/inspect/details.tsx";
 import { Library, ProblemBadge } from "./panels/library/library.tsx";
@@ -80,7 +81,15 @@ export function App(): ReactNode {
   );
 }
 
-function Header({ isWide, onMenu, onDetails }: { isWide: boolean; onMenu: () => void; onDetails: () => void }): ReactNode {
+function Header({
+  isWide,
+  onMenu,
+  onDetails,
+}: {
+  isWide: boolean;
+  onMenu: () => void;
+  onDetails: () => void;
+}): ReactNode {
   const blueprint = useStudioState((state) => state.blueprint);
   const info = blueprint.at === "here" ? blueprint.value : undefined;
   return (
@@ -131,7 +140,7 @@ function RunControls({ info }: { info: BlueprintInfo }): ReactNode {
       icon="play"
       disabled={hasErrors || isStarting || !isLive}
       title={hasErrors ? "It has errors: mend them in the file first" : isLive ? "" : "Not connected"}
-      onClick={() => void studio.run()}
+      onClick={() => studio.run()}
     >
       {isStarting ? "Starting" : "Run"}
     </Button>
@@ -155,7 +164,9 @@ function Middle({ onMenu }: { onMenu: (() => void) | undefined }): ReactNode {
     case "nothing":
       return (
         <Empty icon="stack" title={hasAny ? "Choose a Blueprint" : "Nothing is open"}>
-          {hasAny ? "Its graph is drawn here, and you watch it run." : "Blueprints of the served folder are listed in the library."}
+          {hasAny
+            ? "Its graph is drawn here, and you watch it run."
+            : "Blueprints of the served folder are listed in the library."}
           {onMenu !== undefined && (
             <p className="mt-4">
               <Button onClick={onMenu} icon="menu">

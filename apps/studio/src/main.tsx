@@ -2,6 +2,7 @@ import "./jitless.ts";
 import "./styles.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+
 import { App } from "./app.tsx";
 import { pageFrames } from "./frame.ts";
 import { openBusHost } from "./host/bus-host.ts";

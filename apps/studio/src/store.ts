@@ -1,5 +1,6 @@
 /** What the page shows: one store, written by studio.ts alone, read by components through selectors. */
 import { createStore, type StoreApi } from "zustand/vanilla";
+
 import type { BlueprintEntry, BlueprintInfo, ExecutionInfo, Link } from "./host/host.ts";
 import type { Execution } from "./model/execution.ts";
 

@@ -92,29 +92,23 @@ export class Studio {
   }
 
   /** Runs what is open: asks for inputs first where there are any. */
-  async run(): Promise<void> {
+  run(): void {
     const { blueprint } = this.state;
     if (blueprint.at !== "here") return;
     if (blueprint.value.inputs.length > 0) this.set({ isAsking: true });
-    else await this.execute({});
+    else this.execute({});
   }
 
   closeForm(): void {
     this.set({ isAsking: false });
   }
 
-  async execute(input: Record<string, unknown>): Promise<void> {
+  execute(input: Record<string, unknown>): void {
     const { openId, isStarting } = this.state;
     if (openId === undefined || isStarting) return;
-    this.set({ isStarting: true, isAsking: false });
-    try {
-      const executionId = await this.host.execute(openId, input);
-      if (this.state.openId === openId) this.watch(executionId);
-    } catch (error) {
-      this.notify(`It did not start: ${messageOf(error)}`);
-    } finally {
-      this.set({ isStarting: false });
-    }
+    this.set({ isAsking: false, selected: undefined });
+    this.watch(this.host.execute(openId, input));
+    this.set({ isStarting: true });
   }
 
   async cancel(): Promise<void> {
@@ -213,7 +207,7 @@ export class Studio {
   }
 
   /** Once, for the Blueprint that the address named: a person who went elsewhere meanwhile is not surprised. */
-  private async autoRun(id: string): Promise<void> {
+  private autoRun(id: string): void {
     const { blueprint, openId } = this.state;
     if (!this.mayAutoRun || blueprint.at !== "here") return;
     this.mayAutoRun = false;
@@ -221,7 +215,7 @@ export class Studio {
     const fields = fieldsOf(blueprint.value.inputs);
     const read = readForm(fields, initialOf(fields));
     // An input without a default must be typed by somebody.
-    if (read.ok) await this.execute(read.input);
+    if (read.ok) this.execute(read.input);
     else this.set({ isAsking: true });
   }
 
@@ -229,7 +223,7 @@ export class Studio {
     this.unwatch?.();
     this.unwatch = undefined;
     this.isCutOff = false;
-    this.set({ executionId: undefined, execution: undefined, isAttaching: false });
+    this.set({ executionId: undefined, execution: undefined, isAttaching: false, isStarting: false });
   }
 
   private watch(executionId: string): void {
@@ -291,7 +285,8 @@ export class Studio {
     const { execution } = this.state;
     if (execution?.id !== executionId) return;
     const after = by(execution);
-    if (after !== execution || this.state.isAttaching) this.set({ execution: after, isAttaching: false });
+    if (after !== execution || this.state.isAttaching)
+      this.set({ execution: after, isAttaching: false, isStarting: false });
     if (!isTerminal(execution.state) && isTerminal(after.state)) void this.loadExecutions();
   }
 

@@ -1,5 +1,6 @@
 import { createContext, useContext, useEffect, useState } from "react";
 import { useStore } from "zustand";
+
 import type { StudioState, StudioStore } from "./store.ts";
 import type { Studio } from "./studio.ts";
 

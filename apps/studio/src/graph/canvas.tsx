@@ -11,11 +11,20 @@ import {
   type Node,
 } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
+
 import type { BlueprintInfo } from "../host/host.ts";
 import { IconButton } from "../ui/button.tsx";
 import { Empty } from "../ui/empty.tsx";
 import { useStudio, useStudioState } from "../use-studio.ts";
-import { layoutFor, layoutGraph, handleName, type Box, type Direction, type GraphLayout, type PlacedWire } from "./layout.ts";
+import {
+  layoutFor,
+  layoutGraph,
+  handleName,
+  type Box,
+  type Direction,
+  type GraphLayout,
+  type PlacedWire,
+} from "./layout.ts";
 import { LoopNode, PillNode, StepNode } from "./nodes.tsx";
 import { WireEdge } from "./wire-edge.tsx";
 
@@ -23,8 +32,10 @@ const nodeTypes = { node: StepNode, loop: LoopNode, pill: PillNode };
 const edgeTypes = { wire: WireEdge };
 const wholeGraph = { padding: 0.06, maxZoom: 1, minZoom: 0.05, duration: 200 };
 /** Below it a card's text cannot be read: the graph is then shown from its start instead of whole. */
-const READABLE_ZOOM = 0.6;
+const READABLE_ZOOM = 0.5;
 const MARGIN = 24;
+/** Of the zoom buttons below the graph. */
+const FOOT = 40;
 /** Above it only what is in view is drawn. */
 const DRAW_ALL_LIMIT = 300;
 
@@ -75,7 +86,13 @@ export function Canvas({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
   );
 }
 
-function Flow({ layout, size }: { layout: GraphLayout; size: { width: number; height: number } | undefined }): ReactNode {
+function Flow({
+  layout,
+  size,
+}: {
+  layout: GraphLayout;
+  size: { width: number; height: number } | undefined;
+}): ReactNode {
   const studio = useStudio();
   const selected = useStudioState((state) => state.selected);
   const nodes = useMemo(() => layout.boxes.map((box) => nodeFrom(box, layout.direction)), [layout]);
@@ -116,7 +133,7 @@ function Flow({ layout, size }: { layout: GraphLayout; size: { width: number; he
       aria-label="Nodes and wires"
     >
       <Background variant={BackgroundVariant.Dots} gap={20} size={1.5} />
-      <Panel position="bottom-left" className="!m-3 flex flex-col rounded-lg border border-line bg-surface shadow-card">
+      <Panel position="bottom-left" className="!m-3 flex rounded-lg border border-line bg-surface shadow-card">
         <IconButton icon="plus" name="Zoom in" onClick={() => void zoomIn()} />
         <IconButton icon="minus" name="Zoom out" onClick={() => void zoomOut()} />
         <IconButton
@@ -133,11 +150,15 @@ function Flow({ layout, size }: { layout: GraphLayout; size: { width: number; he
 }
 
 /** As large as fits, centred; what does not fit at a readable size begins at its start. */
-function startView(layout: GraphLayout, size: { width: number; height: number }): { x: number; y: number; zoom: number } {
-  const fits = Math.min((size.width - 2 * MARGIN) / layout.width, (size.height - 2 * MARGIN) / layout.height);
+function startView(
+  layout: GraphLayout,
+  size: { width: number; height: number },
+): { x: number; y: number; zoom: number } {
+  const height = size.height - FOOT;
+  const fits = Math.min((size.width - 2 * MARGIN) / layout.width, (height - 2 * MARGIN) / layout.height);
   const zoom = Math.min(1, Math.max(READABLE_ZOOM, fits));
   const start = (room: number, length: number): number => Math.max(MARGIN, (room - length * zoom) / 2);
-  return { x: start(size.width, layout.width), y: start(size.height, layout.height), zoom };
+  return { x: start(size.width, layout.width), y: start(height, layout.height), zoom };
 }
 
 function nodeFrom(box: Box, direction: Direction): BoxNode {

@@ -1,8 +1,9 @@
 /**
- * Where everything stands: boxes for nodes, loops with their body inside, pills where values enter and leave the whole.
+ * Where everything stands: boxes for nodes, loops with their body inside, pills where inputs enter.
  * A scope (the Blueprint, or a loop's body) is laid out by itself, then stands in the one around it as one box.
  */
 import { graphlib, layout as dagre } from "@dagrejs/dagre";
+
 import type { BlueprintInfo, GraphNode } from "../host/host.ts";
 
 export type Direction = "right" | "down";
@@ -22,7 +23,6 @@ export interface Box {
   readonly node?: GraphNode | undefined;
   /** Of a pill. */
   readonly label?: string | undefined;
-  readonly flow?: "in" | "out" | undefined;
   /** Ports with a wire, in the order of their handles. */
   readonly takes: readonly string[];
   readonly gives: readonly string[];
@@ -35,8 +35,15 @@ export interface PlacedWire {
   readonly target: string;
   readonly targetPort: string;
   readonly control: boolean;
-  /** The port's name, where the source has several or it is the error port. */
+  /** The port's name, where the source has several or it is the error port; once a port. */
   readonly label?: string | undefined;
+  /** Where it passes between boxes that stand in its way, in the graph's own coordinates. */
+  readonly via: readonly Point[];
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
 }
 
 export interface GraphLayout {
@@ -47,7 +54,7 @@ export interface GraphLayout {
   readonly height: number;
 }
 
-export const NODE_WIDTH = 216;
+export const NODE_WIDTH = 204;
 export const NODE_HEIGHT = 76;
 const PILL_HEIGHT = 30;
 /** Room for a loop's own title above its body. */
@@ -57,7 +64,7 @@ const GAP = { right: { rank: 52, side: 28 }, down: { rank: 36, side: 32 } } as c
 
 type Graph = BlueprintInfo["graph"];
 type Item = Omit<Box, "x" | "y">;
-type Sized = { boxes: Box[]; width: number; height: number };
+type Sized = { boxes: Box[]; width: number; height: number; via: Map<string, readonly Point[]> };
 
 /** The direction in which the graph is shown larger in a canvas of this size. */
 export function layoutFor(graph: Graph, canvas: { width: number; height: number }): GraphLayout {
@@ -96,8 +103,14 @@ export function layoutGraph(graph: Graph, direction: Direction): GraphLayout {
   }
   for (const pill of pills.values()) put({ ...pill, takes: takes.get(pill.id) ?? [], gives: gives.get(pill.id) ?? [] });
 
-  const { boxes, width, height } = layoutScope(undefined, items, wires, direction);
-  return { direction, wires, boxes: withOrderedPorts(boxes, wires, direction), width, height };
+  const { boxes, via, width, height } = layoutScope(undefined, items, wires, direction);
+  return {
+    direction,
+    wires: wires.map((wire) => ({ ...wire, via: via.get(wire.id) ?? [] })),
+    boxes: withOrderedPorts(boxes, wires, direction),
+    width,
+    height,
+  };
 }
 
 /** Handles in the order of what they lead to, so that wires of one box do not cross each other. */
@@ -138,9 +151,11 @@ function layoutScope(
   direction: Direction,
 ): Sized {
   const inner: Box[] = [];
+  const bodies: { loop: string; via: Sized["via"] }[] = [];
   const own = (items.get(parent) ?? []).map((item): Item => {
     if (item.kind !== "loop") return item;
     const body = layoutScope(item.id, items, wires, direction);
+    bodies.push({ loop: item.id, via: body.via });
     for (const box of body.boxes) {
       inner.push(box.parent === item.id ? { ...box, x: box.x + LOOP_PADDING, y: box.y + LOOP_HEAD } : box);
     }
@@ -150,8 +165,21 @@ function layoutScope(
       height: body.height + LOOP_HEAD + LOOP_PADDING,
     };
   });
-  const placed = (parent === undefined && direction === "right" ? asWritten(own, wires) : undefined) ?? ranked(own, wires, direction);
-  return { ...placed, boxes: [...placed.boxes, ...inner] };
+  const placed =
+    (parent === undefined && direction === "right" ? asWritten(own, wires) : undefined) ??
+    ranked(own, wires, direction);
+  const via = new Map(placed.via);
+  for (const body of bodies) {
+    const loop = placed.boxes.find(({ id }) => id === body.loop);
+    const x = (loop?.x ?? 0) + LOOP_PADDING;
+    const y = (loop?.y ?? 0) + LOOP_HEAD;
+    for (const [id, points] of body.via)
+      via.set(
+        id,
+        points.map((point) => ({ x: point.x + x, y: point.y + y })),
+      );
+  }
+  return { ...placed, via, boxes: [...placed.boxes, ...inner] };
 }
 
 /** The file's own positions, where it gives every node one and no two boxes would cover each other. */
@@ -161,10 +189,10 @@ function asWritten(items: readonly Item[], wires: readonly PlacedWire[]): Sized 
   const boxes = own.map((item): Box => ({ ...item, x: item.node?.position?.x ?? 0, y: item.node?.position?.y ?? 0 }));
   for (const pill of items) {
     if (pill.kind !== "pill") continue;
-    const wire = wires.find(({ source, target }) => (pill.flow === "in" ? source : target) === pill.id);
-    const beside = boxes.find((box) => box.id === (pill.flow === "in" ? wire?.target : wire?.source));
+    const wire = wires.find(({ source }) => source === pill.id);
+    const beside = boxes.find((box) => box.id === wire?.target);
     if (beside === undefined) return undefined;
-    const x = pill.flow === "in" ? beside.x - GAP.right.rank - pill.width : beside.x + beside.width + GAP.right.rank;
+    const x = beside.x - GAP.right.rank - pill.width;
     let y = beside.y + (Math.min(beside.height, NODE_HEIGHT) - pill.height) / 2;
     while (boxes.some((box) => cover(box, { x, y, width: pill.width, height: pill.height }))) y += PILL_HEIGHT + 8;
     boxes.push({ ...pill, x, y });
@@ -190,60 +218,90 @@ function ranked(items: readonly Item[], wires: readonly PlacedWire[], direction:
     if (here.has(wire.source) && here.has(wire.target)) graph.setEdge(wire.source, wire.target, {}, wire.id);
   }
   dagre(graph);
+  const via = new Map<string, readonly Point[]>();
+  for (const edge of graph.edges()) {
+    const { points } = graph.edge(edge) as { points?: readonly Point[] };
+    // Three points are a wire between neighbours; more lead it past the boxes between.
+    if (edge.name !== undefined && points !== undefined && points.length > 3) via.set(edge.name, points.slice(1, -1));
+  }
   return fromCorner(
     items.map((item): Box => {
       const at = graph.node(item.id) as { x: number; y: number };
       return { ...item, x: at.x - item.width / 2, y: at.y - item.height / 2 };
     }),
+    via,
   );
 }
 
-function fromCorner(boxes: readonly Box[]): Sized {
+function fromCorner(boxes: readonly Box[], via: Sized["via"] = new Map()): Sized {
   const left = boxes.reduce((least, box) => Math.min(least, box.x), Infinity);
   const top = boxes.reduce((least, box) => Math.min(least, box.y), Infinity);
-  if (boxes.length === 0) return { boxes: [], width: 0, height: 0 };
+  if (boxes.length === 0) return { boxes: [], width: 0, height: 0, via: new Map() };
   const moved = boxes.map((box) => ({ ...box, x: Math.round(box.x - left), y: Math.round(box.y - top) }));
   return {
     boxes: moved,
+    via: new Map(Array.from(via, ([id, points]) => [id, points.map(({ x, y }) => ({ x: x - left, y: y - top }))])),
     width: moved.reduce((most, box) => Math.max(most, box.x + box.width), 0),
     height: moved.reduce((most, box) => Math.max(most, box.y + box.height), 0),
   };
 }
 
-/** Wires between boxes. The Blueprint's own inputs and outputs become pills. */
+/**
+ * Wires between nodes, and from the Blueprint's own inputs to the nodes that begin with them. What else an input feeds,
+ * what a body takes from its loop, and which outputs a Blueprint gives stand in the details: drawn, they would hide the
+ * flow that a person looks for.
+ */
 function placeWires(graph: Graph, nodes: ReadonlyMap<string, GraphNode>, pills: Map<string, Item>): PlacedWire[] {
   const given = new Map<string, Set<string>>();
-  for (const { from } of graph.wires) given.set(from.node, (given.get(from.node) ?? new Set()).add(from.port));
-
-  const seen = new Set<string>();
-  return graph.wires.flatMap((wire): PlacedWire[] => {
-    // What a body takes from its loop and gives back to it, the frame around it says.
-    if (scopeOf(wire.to.node, nodes) !== undefined && !(nodes.has(wire.from.node) && nodes.has(wire.to.node))) return [];
-    const source = nodes.has(wire.from.node) ? wire.from.node : pillFor(pills, "in", wire.from.port);
-    const target = nodes.has(wire.to.node) ? wire.to.node : pillFor(pills, "out", wire.to.port);
-    const isPill = !nodes.has(wire.from.node);
-    const sourcePort = isPill ? "" : wire.from.port;
-    const targetPort = nodes.has(wire.to.node) ? wire.to.port : "";
-    const id = `${source}:${sourcePort}>${target}:${targetPort}${wire.control ? "!" : ""}`;
-    if (seen.has(id)) return [];
-    seen.add(id);
-    const hasLabel = !isPill && !wire.control && (sourcePort === "error" || (given.get(source)?.size ?? 0) > 1);
-    return [{ id, source, sourcePort, target, targetPort, control: wire.control, label: hasLabel ? sourcePort : undefined }];
-  });
+  const isFed = new Set<string>();
+  for (const { from, to } of graph.wires) {
+    given.set(from.node, (given.get(from.node) ?? new Set()).add(from.port));
+    if (nodes.has(from.node)) isFed.add(to.node);
+  }
+  const placed = new Map<string, PlacedWire>();
+  const labelled = new Set<string>();
+  for (const { from, to, control } of graph.wires) {
+    const target = nodes.get(to.node);
+    if (target === undefined) continue;
+    const isInput = from.node === "$inputs" && target.parent === undefined && !isFed.has(to.node);
+    if (!nodes.has(from.node) && !isInput) continue;
+    const source = isInput ? pillFor(pills, from.port) : from.node;
+    const sourcePort = isInput ? "" : from.port;
+    const id = `${source}:${handleName(sourcePort, control)}>${to.node}:${handleName(to.port, control)}`;
+    // One label a port, at its first wire.
+    const port = `${source}:${sourcePort}`;
+    const isNamed =
+      !isInput && !control && (sourcePort === "error" || (given.get(source)?.size ?? 0) > 1) && !labelled.has(port);
+    if (isNamed) labelled.add(port);
+    placed.set(id, {
+      id,
+      source,
+      sourcePort,
+      target: to.node,
+      targetPort: to.port,
+      control,
+      label: isNamed ? sourcePort : undefined,
+      via: [],
+    });
+  }
+  return Array.from(placed.values());
 }
 
-function scopeOf(to: string, nodes: ReadonlyMap<string, GraphNode>): string | undefined {
-  const node = nodes.get(to);
-  if (node !== undefined) return node.parent;
-  return to.endsWith("/$outputs") ? to.slice(0, -"/$outputs".length) : undefined;
-}
-
-function pillFor(pills: Map<string, Item>, flow: "in" | "out", port: string): string {
-  const id = `${flow === "in" ? "$inputs" : "$outputs"}.${port}`;
+function pillFor(pills: Map<string, Item>, port: string): string {
+  const id = `$inputs.${port}`;
   if (!pills.has(id)) {
     // The width of the label in the page's 12 px type, near enough, with room for the mark before it.
     const width = Math.min(NODE_WIDTH, Math.max(64, Math.round(port.length * 7.1) + 40));
-    pills.set(id, { id, kind: "pill", width, height: PILL_HEIGHT, parent: undefined, label: port, flow, takes: [], gives: [] });
+    pills.set(id, {
+      id,
+      kind: "pill",
+      width,
+      height: PILL_HEIGHT,
+      parent: undefined,
+      label: port,
+      takes: [],
+      gives: [],
+    });
   }
   return id;
 }

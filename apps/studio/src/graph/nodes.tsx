@@ -1,7 +1,8 @@
 /** One card, loop or pill of the graph. Each hears of its own node alone. */
 import { Handle, Position, type NodeProps } from "@xyflow/react";
 import { memo, type ReactNode } from "react";
-import { integer } from "../model/format.ts";
+
+import { compact, integer } from "../model/format.ts";
 import { settled, unseen, type NodeView } from "../model/node-view.ts";
 import { Elapsed } from "../ui/elapsed.tsx";
 import { Icon, iconOf } from "../ui/icons.tsx";
@@ -40,7 +41,12 @@ export const StepNode = memo(function StepNode({ data: { box, direction } }: Nod
 export const LoopNode = memo(function LoopNode({ data: { box, direction } }: NodeProps<BoxNode>): ReactNode {
   const { view, isSelected } = useNode(box.id);
   return (
-    <Card box={box} view={view} isSelected={isSelected} className="bg-[color-mix(in_srgb,var(--surface)_55%,var(--canvas))]">
+    <Card
+      box={box}
+      view={view}
+      isSelected={isSelected}
+      className="bg-[color-mix(in_srgb,var(--surface)_55%,var(--canvas))]"
+    >
       <Head box={box} view={view} isLoop />
       <Ports box={box} direction={direction} />
     </Card>
@@ -50,7 +56,7 @@ export const LoopNode = memo(function LoopNode({ data: { box, direction } }: Nod
 export const PillNode = memo(function PillNode({ data: { box, direction } }: NodeProps<BoxNode>): ReactNode {
   return (
     <div className="flex size-full items-center justify-center gap-1.5 rounded-full border border-dashed border-line-strong bg-canvas px-2.5 text-xs text-muted">
-      <span className={`size-1.5 shrink-0 rounded-full ${box.flow === "in" ? "bg-line-strong" : "border border-faint"}`} />
+      <span className="size-1.5 shrink-0 rounded-full bg-line-strong" />
       <span className="truncate">{box.label}</span>
       <Ports box={box} direction={direction} />
     </div>
@@ -105,7 +111,9 @@ function Head({ box, view, isLoop = false }: { box: Box; view: NodeView | undefi
   const tone = view === undefined ? "quiet" : toneOf(view.state);
   return (
     <div className={`flex items-center gap-2.5 px-3 ${isLoop ? "pt-2.5" : "pt-2.5"}`}>
-      <span className={`flex size-7 shrink-0 items-center justify-center rounded-lg bg-hover ${tone === "quiet" ? "text-muted" : toneText[tone]}`}>
+      <span
+        className={`flex size-7 shrink-0 items-center justify-center rounded-lg bg-hover ${tone === "quiet" ? "text-muted" : toneText[tone]}`}
+      >
         <Icon name={iconOf(node.uses, node.icon)} />
       </span>
       <span className="min-w-0 flex-1">
@@ -120,7 +128,15 @@ function Head({ box, view, isLoop = false }: { box: Box; view: NodeView | undefi
   );
 }
 
-function Foot({ box, view, isInHead = false }: { box: Box; view: NodeView | undefined; isInHead?: boolean }): ReactNode {
+function Foot({
+  box,
+  view,
+  isInHead = false,
+}: {
+  box: Box;
+  view: NodeView | undefined;
+  isInHead?: boolean;
+}): ReactNode {
   const type = box.node?.uses ?? "";
   if (view === undefined) {
     return <p className="mt-1 truncate px-3 font-mono text-2xs leading-4 text-faint">{type}</p>;
@@ -136,7 +152,9 @@ function Foot({ box, view, isInHead = false }: { box: Box; view: NodeView | unde
       >
         {!isInHead && <span className={`font-medium ${toneText[toneOf(view.state)]}`}>{wordOf(view.state)}</span>}
         <Count view={view} />
-        {view.attempt > 1 && <span className="rounded bg-warn-soft px-1 font-medium text-warn">attempt {view.attempt}</span>}
+        {view.attempt > 1 && (
+          <span className="rounded bg-warn-soft px-1 font-medium text-warn">attempt {view.attempt}</span>
+        )}
         {view.instances > 1 && failures > 0 && (
           <span className="rounded bg-bad-soft px-1 font-medium text-bad">{integer(failures)} failed</span>
         )}
@@ -148,28 +166,26 @@ function Foot({ box, view, isInHead = false }: { box: Box; view: NodeView | unde
       </div>
       {isAtWork && share !== undefined && (
         <span className={`absolute inset-x-0 h-0.5 bg-line ${isInHead ? "top-0" : "bottom-0"}`}>
-          <span className="block h-full bg-accent transition-[width] duration-150" style={{ width: `${share * 100}%` }} />
+          <span
+            className="block h-full bg-accent transition-[width] duration-150"
+            style={{ width: `${share * 100}%` }}
+          />
         </span>
       )}
     </>
   );
 }
 
-/** `12 / 40`: the node's own units, else its instances. */
+/** `12 / 40`: the node's own units, else its instances; once it is over, how many they were. */
 function Count({ view }: { view: NodeView }): ReactNode {
   const { work } = view;
-  if (work !== undefined) {
-    return (
-      <span>
-        {integer(work.done)}
-        {work.total === undefined ? "" : ` / ${integer(work.total)}`}
-      </span>
-    );
-  }
-  if (view.instances < 2) return null;
+  const done = work?.done ?? settled(view);
+  const total = work === undefined ? view.instances : work.total;
+  if (total !== undefined && total < 2) return null;
+  const isOver = total !== undefined && view.state === "completed";
   return (
     <span>
-      {integer(settled(view))} / {integer(view.instances)}
+      {isOver || total === undefined ? compact(isOver ? total : done) : `${compact(done)} / ${compact(total)}`}
     </span>
   );
 }

@@ -1,7 +1,14 @@
 /** The host over the bus: `RuntimeClient` on a WebSocket to the server that this page came from. */
 import { EventBus, type Gap, type Link as BusLink } from "@atomiton/events";
 import { webSocketTransport } from "@atomiton/events/websocket";
-import { libraryContract, RuntimeClient, runtimeContract, type ExecutionMessage } from "@atomiton/runtime/client";
+import {
+  libraryContract,
+  RuntimeClient,
+  runtimeContract,
+  type Execution,
+  type ExecutionMessage,
+} from "@atomiton/runtime/client";
+
 import type { Host, Link, Watcher } from "./host.ts";
 
 export interface BusHostOptions {
@@ -27,6 +34,8 @@ export function openBusHost({ token }: BusHostOptions): Host {
   });
   const client = new RuntimeClient(bus);
   const hearers = new Set<(link: Link) => void>();
+  /** Started here and not watched yet: watched from its first event on. */
+  const begun = new Map<string, Execution>();
   let now: Link = token === undefined ? NO_TOKEN : { at: "connecting" };
   let wasLive = false;
   let dialled: BusLink | undefined;
@@ -61,15 +70,24 @@ export function openBusHost({ token }: BusHostOptions): Host {
     blueprints: () => client.blueprints(),
     blueprint: (id) => client.blueprint(id),
     executions: () => client.executions(),
-    async execute(blueprintId, input) {
-      return (await bus.request("runtime:execute", { blueprintId, input })).executionId;
+    execute(blueprintId, input) {
+      const execution = client.execute({ blueprintId, input });
+      begun.set(execution.executionId, execution);
+      void execution.closed.then(() => begun.delete(execution.executionId));
+      return execution.executionId;
     },
     async cancel(executionId) {
       await client.cancel(executionId, { reason: "cancelled in Studio" });
     },
-    watch: (executionId, watcher) => watchOn(client, executionId, watcher),
+    watch(executionId, watcher) {
+      const mine = begun.get(executionId);
+      begun.delete(executionId);
+      return watchOn(mine ?? client.attach(executionId), watcher);
+    },
     async download(blob) {
-      const answer = await fetch(`/blobs/${encodeURIComponent(blob)}`, { headers: { authorization: `Bearer ${token}` } });
+      const answer = await fetch(`/blobs/${encodeURIComponent(blob)}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
       if (!answer.ok) throw new Error(`the host answered ${answer.status} ${answer.statusText}`);
       return answer.blob();
     },
@@ -98,12 +116,18 @@ function linkFrom(link: BusLink, wasLive: boolean): Link {
 }
 
 function reasonFrom(code: string, message: string): string {
-  if (code !== "REJECTED") return message;
-  return "The host refused this page: its key is not the host's. It was started anew, perhaps: open the address that it printed.";
+  switch (code) {
+    case "REJECTED":
+      return "The host refused this page: its key is not the host's. It was started anew, perhaps: open the address that it printed.";
+    case "CONTRACT_MISMATCH":
+    case "VERSION_MISMATCH":
+      return `This page is of another version than its host: reload it. ${message}`;
+    default:
+      return message;
+  }
 }
 
-function watchOn(client: RuntimeClient, executionId: string, watcher: Watcher): () => void {
-  const execution = client.attach(executionId);
+function watchOn(execution: Execution, watcher: Watcher): () => void {
   let isStopped = false;
   let hasLived = false;
   const stop = execution.on((message: ExecutionMessage) => {

@@ -18,7 +18,7 @@ export interface Watcher {
   readonly onRestart: () => void;
   /** `count` events are lost for good. */
   readonly onGap: (count: number) => void;
-  /** The execution cannot be watched: unknown to the host, or the link is gone for good. */
+  /** It was refused, the host does not know it, or the link is gone for good (code CLOSED). */
   readonly onFault: (error: Error) => void;
 }
 
@@ -29,8 +29,8 @@ export interface Host {
   blueprints(): Promise<readonly BlueprintEntry[]>;
   blueprint(id: string): Promise<BlueprintInfo>;
   executions(): Promise<readonly ExecutionInfo[]>;
-  /** Resolves with the execution's id, before any of its events. */
-  execute(blueprintId: string, input: Record<string, unknown>): Promise<string>;
+  /** Starts a run and returns its id at once: watch it; a refusal is a fault of the watch. */
+  execute(blueprintId: string, input: Record<string, unknown>): string;
   cancel(executionId: string): Promise<void>;
   /** What has happened so far, then everything after it, without hole or double. */
   watch(executionId: string, watcher: Watcher): () => void;

@@ -19,6 +19,7 @@ import type {
   RuntimeState,
   WaitInfo,
 } from "@atomiton/runtime/contract";
+
 import { append, emptyLog, type LogBook } from "./log-book.ts";
 import { FAULT_LIMIT, isFinal, stateOf, unseen, type Fault, type NodeView } from "./node-view.ts";
 import { noOutputs, withOutput, type NodeOutputs } from "./outputs.ts";
@@ -51,7 +52,9 @@ export interface Execution {
   readonly progress?: RuntimeProgress | undefined;
   readonly completed?: RuntimeCompleted | undefined;
   /** Why it failed or was cancelled. */
-  readonly error?: { readonly message: string; readonly path?: string | undefined; readonly detail: RtError } | undefined;
+  readonly error?:
+    | { readonly message: string; readonly path?: string | undefined; readonly detail: RtError }
+    | undefined;
   readonly instances: ReadonlyMap<string, Instance>;
   /** By the node's path in the graph. */
   readonly nodes: ReadonlyMap<string, NodeView>;

@@ -36,7 +36,13 @@ function fieldOf(input: BlueprintInput): Field {
   const options = Array.isArray(input.schema["enum"]) ? input.schema["enum"].map(asText) : [];
   const kind: FieldKind = options.length > 0 ? "enum" : kindOf(input.type, input.schema);
   const initial =
-    input.default === undefined ? (kind === "boolean" ? "false" : "") : kind === "json" ? pretty(input.default) : asText(input.default);
+    input.default === undefined
+      ? kind === "boolean"
+        ? "false"
+        : ""
+      : kind === "json"
+        ? pretty(input.default)
+        : asText(input.default);
   return {
     name: input.name,
     label: input.title ?? input.name,
@@ -121,8 +127,10 @@ function readNumber({ kind, schema }: Field, text: string): Read {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema as Record<string, unknown>;
   if (typeof minimum === "number" && value < minimum) return { message: `At least ${minimum}` };
   if (typeof maximum === "number" && value > maximum) return { message: `At most ${maximum}` };
-  if (typeof exclusiveMinimum === "number" && value <= exclusiveMinimum) return { message: `More than ${exclusiveMinimum}` };
-  if (typeof exclusiveMaximum === "number" && value >= exclusiveMaximum) return { message: `Less than ${exclusiveMaximum}` };
+  if (typeof exclusiveMinimum === "number" && value <= exclusiveMinimum)
+    return { message: `More than ${exclusiveMinimum}` };
+  if (typeof exclusiveMaximum === "number" && value >= exclusiveMaximum)
+    return { message: `Less than ${exclusiveMaximum}` };
   if (typeof multipleOf === "number" && multipleOf > 0) {
     const steps = value / multipleOf;
     if (Math.abs(steps - Math.round(steps)) > 1e-9) return { message: `A multiple of ${multipleOf}` };

@@ -27,6 +27,10 @@ export function bytes(count: number): string {
 /** `1,204`, in one way everywhere: numbers and the page's English belong together. */
 export const integer = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
 
+const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+/** `9,804`, `12.5K`, `1.2M`: where there is little room. */
+export const compact = (value: number): string => (value < 10_000 ? integer(value) : short.format(value));
+
 /** Of a log line: local time to the millisecond. */
 export function clockTime(ts: number): string {
   const at = new Date(ts);

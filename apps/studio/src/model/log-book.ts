@@ -1,5 +1,6 @@
 /** The last lines of an execution, bounded: a page that is left open over night must not grow. */
 import type { RuntimeLog } from "@atomiton/runtime/contract";
+
 import { isWithin, nodePathOf } from "./path.ts";
 
 /** Lines kept. The host keeps the rest. */

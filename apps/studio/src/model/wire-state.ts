@@ -22,13 +22,21 @@ export function wireState(
   if (!out) return "idle";
   if (target === undefined) return "delivered";
   if (AT_WORK.has(target.state)) return "flowing";
-  return target.state === "pending" ? "idle" : target.state === "skipped" || target.state === "cancelled" ? "empty" : "delivered";
+  return target.state === "pending"
+    ? "idle"
+    : target.state === "skipped" || target.state === "cancelled"
+      ? "empty"
+      : "delivered";
 }
 
 function gaveOut(source: NodeView, port: string): boolean | "never" {
   const { completed = 0, failed = 0 } = source.counts;
   const values = port === "error" ? failed : completed;
   if (values > 0) return true;
-  const isOver = source.state === "completed" || source.state === "failed" || source.state === "skipped" || source.state === "cancelled";
+  const isOver =
+    source.state === "completed" ||
+    source.state === "failed" ||
+    source.state === "skipped" ||
+    source.state === "cancelled";
   return isOver ? "never" : false;
 }

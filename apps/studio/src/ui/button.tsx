@@ -1,4 +1,5 @@
 import type { ButtonHTMLAttributes, ReactNode } from "react";
+
 import { Icon, type IconName } from "./icons.tsx";
 
 type Look = "primary" | "plain" | "danger" | "quiet";
@@ -30,7 +31,12 @@ export function Button({ look = "plain", icon, children, className, ...rest }: P
 }
 
 /** A button that is its icon: its name is said, and shown on hover. */
-export function IconButton({ icon, name, className, ...rest }: Omit<Props, "look" | "children"> & { icon: IconName; name: string }): ReactNode {
+export function IconButton({
+  icon,
+  name,
+  className,
+  ...rest
+}: Omit<Props, "look" | "children"> & { icon: IconName; name: string }): ReactNode {
   return (
     <button
       type="button"

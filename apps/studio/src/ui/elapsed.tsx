@@ -1,4 +1,5 @@
 import { useEffect, useState, type ReactNode } from "react";
+
 import { duration } from "../model/format.ts";
 import { useStudioState } from "../use-studio.ts";
 

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+
 import { Icon, type IconName } from "./icons.tsx";
 
 /** Says what is not there and what to do about it. */

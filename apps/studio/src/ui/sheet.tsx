@@ -1,5 +1,6 @@
 import { Dialog } from "@base-ui/react/dialog";
 import type { ReactNode } from "react";
+
 import { IconButton } from "./button.tsx";
 
 type Place = "center" | "left" | "bottom";

@@ -1,4 +1,5 @@
 import { useEffect, useState, type ReactNode } from "react";
+
 import { useMedia } from "../use-studio.ts";
 import { IconButton } from "./button.tsx";
 

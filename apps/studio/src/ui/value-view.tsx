@@ -1,6 +1,7 @@
+import type { Val } from "@atomiton/runtime/contract";
 /** A value for reading: table, tree, text or file. Bounded: what is left out is said. */
 import { useState, type ReactNode } from "react";
-import type { Val } from "@atomiton/runtime/contract";
+
 import { bytes, integer } from "../model/format.ts";
 import { brief, isFileRef, shown, shownVal, type FileRef, type Shown, type Table } from "../model/value.ts";
 import { useStudio } from "../use-studio.ts";
@@ -55,7 +56,11 @@ function TextView({ text }: { text: string }): ReactNode {
       <pre className="max-h-72 overflow-auto rounded-lg border border-line bg-sunken px-2.5 py-2 font-mono text-xs break-words whitespace-pre-wrap text-text">
         {isCut ? text.slice(0, TEXT_LIMIT) : text}
       </pre>
-      {isCut && <p className="text-xs text-warn">Cut: the first {integer(TEXT_LIMIT)} of {integer(text.length)} characters.</p>}
+      {isCut && (
+        <p className="text-xs text-warn">
+          Cut: the first {integer(TEXT_LIMIT)} of {integer(text.length)} characters.
+        </p>
+      )}
     </div>
   );
 }
@@ -97,12 +102,21 @@ function TableView({ table }: { table: Table }): ReactNode {
   const rows = table.rows.slice(0, limit);
   return (
     <div className="space-y-1.5">
-      <div className="max-h-80 overflow-auto rounded-lg border border-line" tabIndex={0} role="region" aria-label="Table">
+      <div
+        className="max-h-80 overflow-auto rounded-lg border border-line"
+        tabIndex={0}
+        role="region"
+        aria-label="Table"
+      >
         <table className="w-full border-separate border-spacing-0 text-left text-xs">
           <thead className="sticky top-0">
             <tr>
               {table.columns.map((column) => (
-                <th key={column} scope="col" className="border-b border-line bg-hover px-2.5 py-1.5 font-medium whitespace-nowrap text-muted">
+                <th
+                  key={column}
+                  scope="col"
+                  className="border-b border-line bg-hover px-2.5 py-1.5 font-medium whitespace-nowrap text-muted"
+                >
                   {column}
                 </th>
               ))}
@@ -133,7 +147,11 @@ function TableView({ table }: { table: Table }): ReactNode {
           : `${integer(table.rows.length)} ${table.rows.length === 1 ? "row" : "rows"}`}
         {table.moreColumns > 0 && `, ${integer(table.moreColumns)} more columns not shown`}
         {table.rows.length > limit && (
-          <button type="button" className="font-medium text-accent hover:underline" onClick={() => setLimit(limit + 4 * ROWS_AT_ONCE)}>
+          <button
+            type="button"
+            className="font-medium text-accent hover:underline"
+            onClick={() => setLimit(limit + 4 * ROWS_AT_ONCE)}
+          >
             Show more
           </button>
         )}
@@ -144,8 +162,11 @@ function TableView({ table }: { table: Table }): ReactNode {
 
 function Entries({ value, depth }: { value: object; depth: number }): ReactNode {
   const [limit, setLimit] = useState(ENTRIES_AT_ONCE);
-  const all = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index), item]) : Object.entries(value);
-  if (all.length === 0) return <span className="text-faint">{Array.isArray(value) ? "an empty list" : "an empty object"}</span>;
+  const all = Array.isArray(value)
+    ? value.map((item, index): [string, unknown] => [String(index), item])
+    : Object.entries(value);
+  if (all.length === 0)
+    return <span className="text-faint">{Array.isArray(value) ? "an empty list" : "an empty object"}</span>;
   return (
     <ul className={depth === 0 ? "" : "border-l border-line pl-3"}>
       {all.slice(0, limit).map(([key, item]) => (
@@ -179,10 +200,17 @@ function Entry({ name, value, depth }: { name: string; value: unknown; depth: nu
   if (isFileRef(value)) return <FileView file={value} />;
   return (
     <>
-      <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)} className="flex max-w-full items-center gap-1 rounded hover:bg-hover">
+      <button
+        type="button"
+        aria-expanded={isOpen}
+        onClick={() => setOpen(!isOpen)}
+        className="flex max-w-full items-center gap-1 rounded hover:bg-hover"
+      >
         <Icon name={isOpen ? "down" : "right"} size={12} className="text-faint" />
         <span className="text-muted">{name}</span>
-        <span className="truncate text-faint">{Array.isArray(value) ? `[${value.length}]` : isOpen ? "" : brief(value, 60)}</span>
+        <span className="truncate text-faint">
+          {Array.isArray(value) ? `[${value.length}]` : isOpen ? "" : brief(value, 60)}
+        </span>
       </button>
       {isOpen && (
         <div className="ml-1.5">

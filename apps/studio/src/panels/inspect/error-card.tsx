@@ -1,5 +1,6 @@
-import type { ReactNode } from "react";
 import type { RtError } from "@atomiton/runtime/contract";
+import type { ReactNode } from "react";
+
 import { nodePathOf } from "../../model/path.ts";
 import { Icon } from "../../ui/icons.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
@@ -35,7 +36,9 @@ export function ErrorCard({ error, message = error.message, path, note, isCancel
         {error.code}
         {error.http !== undefined && <span className="font-normal">HTTP {error.http}</span>}
         {error.exit !== undefined && (
-          <span className="font-normal">{error.exit.signal === null ? `exit code ${error.exit.code}` : `signal ${error.exit.signal}`}</span>
+          <span className="font-normal">
+            {error.exit.signal === null ? `exit code ${error.exit.code}` : `signal ${error.exit.signal}`}
+          </span>
         )}
       </p>
       <p className="mt-1 text-sm break-words whitespace-pre-wrap text-text">{message}</p>
@@ -44,10 +47,16 @@ export function ErrorCard({ error, message = error.message, path, note, isCancel
           Because: {cause}
         </p>
       ))}
-      {!isCancel && wayOut[error.class] !== undefined && <p className="mt-1.5 text-xs text-muted">{wayOut[error.class]}</p>}
+      {!isCancel && wayOut[error.class] !== undefined && (
+        <p className="mt-1.5 text-xs text-muted">{wayOut[error.class]}</p>
+      )}
       {note !== undefined && <p className="mt-1.5 text-xs font-medium text-text">{note}</p>}
       {path !== undefined && path !== selected && (
-        <button type="button" className="mt-1.5 text-xs font-medium text-accent hover:underline" onClick={() => studio.select(nodePathOf(path), path)}>
+        <button
+          type="button"
+          className="mt-1.5 text-xs font-medium text-accent hover:underline"
+          onClick={() => studio.select(nodePathOf(path), path)}
+        >
           Show {path}
         </button>
       )}

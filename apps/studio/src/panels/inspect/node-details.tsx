@@ -1,11 +1,12 @@
 /** One node: its state, what went wrong, what it gave out, how it is set up. */
 import { useMemo, type ReactNode } from "react";
-import type { BlueprintInfo, GraphNode } from "../../host/host.ts";
+
+import type { BlueprintInfo, GraphNode, Wire } from "../../host/host.ts";
 import { integer } from "../../model/format.ts";
+import { select } from "../../model/log-book.ts";
 import { settled, unseen, type NodeView } from "../../model/node-view.ts";
 import { noOutputs, type InstanceOutputs, type PortOutput } from "../../model/outputs.ts";
 import { itemOf } from "../../model/path.ts";
-import { select } from "../../model/log-book.ts";
 import { IconButton } from "../../ui/button.tsx";
 import { Elapsed } from "../../ui/elapsed.tsx";
 import { Icon, iconOf } from "../../ui/icons.tsx";
@@ -23,7 +24,9 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
   const studio = useStudio();
   const hasRun = useStudioState((state) => state.execution !== undefined);
   const view = useStudioState((state) => state.execution?.nodes.get(node.path) ?? unseen);
-  const problems = blueprint.problems.filter(({ where }) => where === `nodes.${node.id}` || where.startsWith(`nodes.${node.id}.`));
+  const problems = blueprint.problems.filter(
+    ({ where }) => where === `nodes.${node.id}` || where.startsWith(`nodes.${node.id}.`),
+  );
   return (
     <>
       <div className="flex items-start gap-3 px-5 py-4">
@@ -36,7 +39,12 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
             {node.title} <code className="font-mono text-2xs text-faint">{node.uses}</code>
           </p>
         </div>
-        <IconButton icon="close" name="Close the node's details" onClick={() => studio.select(undefined)} className="-mt-1 -mr-2" />
+        <IconButton
+          icon="close"
+          name="Close the node's details"
+          onClick={() => studio.select(undefined)}
+          className="-mt-1 -mr-2"
+        />
       </div>
       {hasRun && <Facts view={view} />}
       {problems.length > 0 && (
@@ -51,7 +59,7 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
       {view.faults.length > 0 && <Faults view={view} />}
       {hasRun && <Outputs node={node} view={view} />}
       {hasRun && <NodeLog path={node.path} />}
-      <Setup node={node} />
+      <Setup node={node} wires={blueprint.graph.wires} />
     </>
   );
 }
@@ -83,7 +91,10 @@ function Facts({ view }: { view: NodeView }): ReactNode {
           </p>
           {share !== undefined && (
             <div className="h-1.5 overflow-hidden rounded-full bg-hover">
-              <div className="h-full rounded-full bg-accent transition-[width] duration-150" style={{ width: `${share}%` }} />
+              <div
+                className="h-full rounded-full bg-accent transition-[width] duration-150"
+                style={{ width: `${share}%` }}
+              />
             </div>
           )}
         </div>
@@ -101,7 +112,10 @@ function Faults({ view }: { view: NodeView }): ReactNode {
       ? "It will be tried again."
       : undefined;
   return (
-    <Section title={view.faultCount > 1 ? "Latest error" : "Error"} note={view.faultCount > 1 ? `${integer(view.faultCount)} in all` : undefined}>
+    <Section
+      title={view.faultCount > 1 ? "Latest error" : "Error"}
+      note={view.faultCount > 1 ? `${integer(view.faultCount)} in all` : undefined}
+    >
       <ErrorCard error={latest.error} note={note} />
       {itemOf(latest.path) !== "" && <p className="mt-1.5 text-xs text-muted">Item {itemOf(latest.path)}</p>}
       {older.length > 0 && (
@@ -110,8 +124,8 @@ function Faults({ view }: { view: NodeView }): ReactNode {
           <ul className="mt-1.5 space-y-1.5">
             {older.map((fault) => (
               <li key={`${fault.path}:${fault.attempt}:${fault.ts}`} className="text-xs break-words text-muted">
-                <code className="font-mono text-2xs text-bad">{fault.error.code}</code> {itemOf(fault.path)} attempt {fault.attempt}:{" "}
-                {fault.error.message}
+                <code className="font-mono text-2xs text-bad">{fault.error.code}</code> {itemOf(fault.path)} attempt{" "}
+                {fault.attempt}: {fault.error.message}
               </li>
             ))}
           </ul>
@@ -129,7 +143,7 @@ function Outputs({ node, view }: { node: GraphNode; view: NodeView }): ReactNode
   const shownPath = chosen !== undefined && outputs.byInstance.has(chosen) ? chosen : instances[0];
   const ports = shownPath === undefined ? undefined : outputs.byInstance.get(shownPath);
   return (
-    <Section title="Output" note={instances.length > 1 ? `${integer(instances.length)} items` : undefined}>
+    <Section title="What came out" note={instances.length > 1 ? `${integer(instances.length)} items` : undefined}>
       {instances.length > 1 && (
         <label className="mb-3 flex items-center gap-2 text-xs text-muted">
           Item
@@ -147,7 +161,9 @@ function Outputs({ node, view }: { node: GraphNode; view: NodeView }): ReactNode
         </label>
       )}
       {outputs.forgotten > 0 && (
-        <p className="mb-2 text-xs text-muted">The latest {integer(instances.length)} are here, {integer(outputs.forgotten)} older ones are not.</p>
+        <p className="mb-2 text-xs text-muted">
+          The latest {integer(instances.length)} are here, {integer(outputs.forgotten)} older ones are not.
+        </p>
       )}
       {shownPath !== undefined && chosen === shownPath && <InstanceState path={shownPath} />}
       {ports === undefined || ports.size === 0 ? <NothingOut view={view} /> : <PortList node={node} ports={ports} />}
@@ -215,10 +231,16 @@ function PortValue({ port }: { port: PortOutput }): ReactNode {
 
 function NodeLog({ path }: { path: string }): ReactNode {
   const log = useStudioState((state) => state.execution?.log);
-  const lines = useMemo(() => (log === undefined ? [] : select(log, { level: "debug", node: path, text: "" })), [log, path]);
+  const lines = useMemo(
+    () => (log === undefined ? [] : select(log, { level: "debug", node: path, text: "" })),
+    [log, path],
+  );
   if (lines.length === 0) return null;
   return (
-    <Section title="Log" note={lines.length > LINES_SHOWN ? `the last ${LINES_SHOWN} of ${integer(lines.length)}` : undefined}>
+    <Section
+      title="Log"
+      note={lines.length > LINES_SHOWN ? `the last ${LINES_SHOWN} of ${integer(lines.length)}` : undefined}
+    >
       <div className="-mx-2">
         <LogLines lines={lines.slice(-LINES_SHOWN)} isNarrow />
       </div>
@@ -226,30 +248,59 @@ function NodeLog({ path }: { path: string }): ReactNode {
   );
 }
 
-function Setup({ node }: { node: GraphNode }): ReactNode {
-  const config = node.config;
+function Setup({ node, wires }: { node: GraphNode; wires: readonly Wire[] }): ReactNode {
+  const { config } = node;
   const hasConfig = typeof config === "object" && config !== null && Object.keys(config).length > 0;
   return (
     <>
       <Section title="Configuration">
-        {hasConfig ? <ValueView value={config} /> : <p className="text-sm text-muted">Nothing is set: its defaults count.</p>}
+        {hasConfig ? (
+          <ValueView value={config} />
+        ) : (
+          <p className="text-sm text-muted">Nothing is set: its defaults count.</p>
+        )}
       </Section>
-      <Section title="Ports">
-        <Pairs>
-          {node.inputs.map((port) => (
-            <Pair key={`in ${port.name}`} name={`in ${port.name}`}>
-              <code className="font-mono text-xs text-muted">{port.type}</code>
-              {port.required ? "" : <span className="ml-2 text-xs text-faint">optional</span>}
-            </Pair>
-          ))}
-          {node.outputs.map((port) => (
-            <Pair key={`out ${port.name}`} name={`out ${port.name}`}>
-              <code className="font-mono text-xs text-muted">{port.type}</code>
-            </Pair>
-          ))}
-        </Pairs>
-        <p className="mt-3 text-xs text-faint">Line {node.line} of the file</p>
+      <Section title="Inputs">
+        {node.inputs.length === 0 ? <p className="text-sm text-muted">None.</p> : <Inputs node={node} wires={wires} />}
+      </Section>
+      <Section title="Outputs" note={`line ${node.line} of the file`}>
+        {node.outputs.length === 0 ? (
+          <p className="text-sm text-muted">None.</p>
+        ) : (
+          <Pairs>
+            {node.outputs.map((port) => (
+              <Pair key={port.name} name={port.name}>
+                <code className="font-mono text-xs text-muted">{port.type}</code>
+              </Pair>
+            ))}
+          </Pairs>
+        )}
       </Section>
     </>
+  );
+}
+
+/** Each port, and whose value it takes. */
+function Inputs({ node, wires }: { node: GraphNode; wires: readonly Wire[] }): ReactNode {
+  const sources = (port: string): string =>
+    wires
+      .filter(({ to, control }) => to.node === node.path && to.port === port && !control)
+      .map(({ from }) => (from.port === "" ? from.node : `${from.node}.${from.port}`))
+      .join(", ");
+  return (
+    <Pairs>
+      {node.inputs.map((port) => (
+        <Pair key={port.name} name={port.name}>
+          <code className="font-mono text-xs text-muted">{port.type}</code>
+          <span className="block text-xs text-faint">
+            {sources(port.name) === ""
+              ? port.required
+                ? "not wired"
+                : "optional, not wired"
+              : `from ${sources(port.name)}`}
+          </span>
+        </Pair>
+      ))}
+    </Pairs>
   );
 }

@@ -1,5 +1,6 @@
 /** The Blueprint by itself before a run; its run's inputs, errors and outputs afterwards. */
 import type { ReactNode } from "react";
+
 import type { BlueprintInfo } from "../../host/host.ts";
 import type { Execution } from "../../model/execution.ts";
 import { duration, integer } from "../../model/format.ts";
@@ -30,7 +31,7 @@ function RunFacts({ execution }: { execution: Execution }): ReactNode {
   const { completed } = execution;
   return (
     <div className="mt-2.5 space-y-2.5">
-      <StateBadge state={execution.state} />
+      {execution.seq >= 0 && <StateBadge state={execution.state} />}
       <Pairs>
         <Pair name="Execution">
           <code className="font-mono text-xs break-all text-muted">{execution.id}</code>
@@ -63,7 +64,12 @@ function Run({ execution, blueprint }: { execution: Execution; blueprint: Bluepr
     <>
       {error !== undefined && (
         <Section title={execution.state === "cancelled" ? "Why it ended" : "Error"}>
-          <ErrorCard error={error.detail} message={error.message} path={error.path} isCancel={execution.state === "cancelled"} />
+          <ErrorCard
+            error={error.detail}
+            message={error.message}
+            path={error.path}
+            isCancel={execution.state === "cancelled"}
+          />
         </Section>
       )}
       {completed !== undefined && <Results result={completed.result} />}
@@ -125,7 +131,11 @@ function Plan({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
         )}
       </Section>
       <Section title="Outputs" note={blueprint.outputs.length === 0 ? undefined : blueprint.outputs.length}>
-        {blueprint.outputs.length === 0 ? <p className="text-sm text-muted">None.</p> : <Ports ports={blueprint.outputs} />}
+        {blueprint.outputs.length === 0 ? (
+          <p className="text-sm text-muted">None.</p>
+        ) : (
+          <Ports ports={blueprint.outputs} />
+        )}
       </Section>
       <Section title="File">
         <Pairs>
@@ -140,7 +150,11 @@ function Plan({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
   );
 }
 
-function Ports({ ports }: { ports: readonly { name: string; type: string; description?: string | undefined }[] }): ReactNode {
+function Ports({
+  ports,
+}: {
+  ports: readonly { name: string; type: string; description?: string | undefined }[];
+}): ReactNode {
   return (
     <ul className="space-y-2">
       {ports.map(({ name, type, description }) => (
@@ -180,7 +194,11 @@ function Problems({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
               </p>
               <p className="mt-1 break-words">{problem.message}</p>
               {node !== undefined && (
-                <button type="button" className="mt-1 text-xs font-medium text-accent hover:underline" onClick={() => studio.select(node.path)}>
+                <button
+                  type="button"
+                  className="mt-1 text-xs font-medium text-accent hover:underline"
+                  onClick={() => studio.select(node.path)}
+                >
                   Show {node.id}
                 </button>
               )}

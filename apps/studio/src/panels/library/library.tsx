@@ -1,5 +1,6 @@
 /** Left: the Blueprints of the host's folder, and what runs or ran. */
 import { useMemo, useState, type ReactNode } from "react";
+
 import type { BlueprintEntry, ExecutionInfo } from "../../host/host.ts";
 import { ago, duration } from "../../model/format.ts";
 import { Button } from "../../ui/button.tsx";
@@ -33,7 +34,9 @@ function Blueprints({ onChosen }: { onChosen?: () => void }): ReactNode {
   const found = useMemo(() => {
     if (blueprints.at !== "here") return [];
     const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-    return blueprints.value.filter(({ name, file }) => words.every((word) => `${name} ${file}`.toLowerCase().includes(word)));
+    return blueprints.value.filter(({ name, file }) =>
+      words.every((word) => `${name} ${file}`.toLowerCase().includes(word)),
+    );
   }, [blueprints, search]);
 
   if (blueprints.at === "failed") {
@@ -65,8 +68,8 @@ function Blueprints({ onChosen }: { onChosen?: () => void }): ReactNode {
       )}
       {value.length === 0 ? (
         <Empty icon="stack" title="No Blueprints here yet">
-          Save one as <code className="font-mono text-xs">name.blueprint.yaml</code> in the folder that is served; it appears by
-          itself.
+          Save one as <code className="font-mono text-xs">name.blueprint.yaml</code> in the folder that is served; it
+          appears by itself.
         </Empty>
       ) : found.length === 0 ? (
         <p className="px-4 py-2 text-sm text-muted">Nothing matches “{search}”.</p>

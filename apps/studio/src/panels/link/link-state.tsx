@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+
 import type { Link } from "../../host/host.ts";
 import { toneText, type Tone } from "../../ui/state-mark.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
@@ -15,8 +16,23 @@ export function LinkState(): ReactNode {
   const link = useStudioState((state) => state.link);
   const { word, tone, shape } = looks[link.at];
   return (
-    <span role="status" aria-label={`Host: ${word}`} data-link={link.at} className="flex items-center gap-1.5 px-1 text-xs font-medium text-muted" title={link.at === "lost" ? link.reason : `Host: ${word}`}>
-      <svg width="10" height="10" viewBox="0 0 10 10" fill="none" stroke="currentColor" strokeWidth="1.4" aria-hidden="true" className={toneText[tone]}>
+    <span
+      role="status"
+      aria-label={`Host: ${word}`}
+      data-link={link.at}
+      className="flex items-center gap-1.5 px-1 text-xs font-medium text-muted"
+      title={link.at === "lost" ? link.reason : `Host: ${word}`}
+    >
+      <svg
+        width="10"
+        height="10"
+        viewBox="0 0 10 10"
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.4"
+        aria-hidden="true"
+        className={toneText[tone]}
+      >
         {shape}
       </svg>
       <span className={link.at === "live" ? "max-sm:hidden" : "max-sm:sr-only"}>{word}</span>
@@ -31,9 +47,14 @@ export function LinkNotice(): ReactNode {
   if (link.at === "live" || link.at === "connecting") return null;
   const isLost = link.at === "lost";
   return (
-    <div role="alert" className={`flex items-center gap-3 border-b border-line px-4 py-2 text-sm ${isLost ? "bg-bad-soft text-bad" : "bg-warn-soft text-warn"}`}>
+    <div
+      role="alert"
+      className={`flex items-center gap-3 border-b border-line px-4 py-2 text-sm ${isLost ? "bg-bad-soft text-bad" : "bg-warn-soft text-warn"}`}
+    >
       <p className="min-w-0 flex-1">
-        {isLost ? link.reason : "The link to the host is down. What you see stays; it is brought up to date when the host answers."}
+        {isLost
+          ? link.reason
+          : "The link to the host is down. What you see stays; it is brought up to date when the host answers."}
       </p>
       <button type="button" className="font-medium underline underline-offset-2" onClick={() => studio.reconnect()}>
         Try now

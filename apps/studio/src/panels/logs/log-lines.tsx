@@ -1,4 +1,5 @@
 import { memo, type ReactNode } from "react";
+
 import { clockTime } from "../../model/format.ts";
 import type { LogLine } from "../../model/log-book.ts";
 import { brief } from "../../model/value.ts";
@@ -33,11 +34,18 @@ const Line = memo(function Line({ line, isNarrow }: { line: LogLine; isNarrow: b
       {!isNarrow && <time className="shrink-0 text-faint tabular-nums max-sm:hidden">{clockTime(line.ts)}</time>}
       <span className={`w-10 shrink-0 font-medium ${tones[line.level]}`}>{line.level}</span>
       {!isNarrow && (
-        <button type="button" title={line.path} onClick={() => studio.select(line.node, line.path)} className="w-32 shrink-0 truncate text-left text-muted hover:text-accent hover:underline max-sm:w-20">
+        <button
+          type="button"
+          title={line.path}
+          onClick={() => studio.select(line.node, line.path)}
+          className="w-32 shrink-0 truncate text-left text-muted hover:text-accent hover:underline max-sm:w-20"
+        >
           {line.path}
         </button>
       )}
-      <span className={`min-w-0 flex-1 break-words whitespace-pre-wrap ${line.level === "error" ? "text-bad" : line.stream === "stderr" ? "text-warn" : "text-text"}`}>
+      <span
+        className={`min-w-0 flex-1 break-words whitespace-pre-wrap ${line.level === "error" ? "text-bad" : line.stream === "stderr" ? "text-warn" : "text-text"}`}
+      >
         {line.message}
         {line.data?.t === "json" && <span className="text-faint"> {brief(line.data.v, 400)}</span>}
       </span>

@@ -1,5 +1,6 @@
 /** Below: what the nodes wrote, as it comes. */
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+
 import { integer } from "../../model/format.ts";
 import { emptyLog, select, type LogLevel } from "../../model/log-book.ts";
 import { IconButton } from "../../ui/button.tsx";
@@ -32,9 +33,17 @@ export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => vo
   const shown = lines.slice(-LINES_SHOWN);
 
   return (
-    <section aria-label="Logs" className={`flex min-h-0 shrink-0 flex-col border-t border-line bg-surface ${isOpen ? "h-[var(--logs)] max-lg:h-[38dvh]" : ""}`}>
+    <section
+      aria-label="Logs"
+      className={`flex min-h-0 shrink-0 flex-col border-t border-line bg-surface ${isOpen ? "h-[var(--logs)] max-lg:h-[38dvh]" : ""}`}
+    >
       <div className="flex h-10 shrink-0 items-center gap-2 px-2 text-xs">
-        <button type="button" aria-expanded={isOpen} onClick={onToggle} className="flex h-8 items-center gap-1.5 rounded-lg px-2 font-semibold text-muted hover:bg-hover">
+        <button
+          type="button"
+          aria-expanded={isOpen}
+          onClick={onToggle}
+          className="flex h-8 items-center gap-1.5 rounded-lg px-2 font-semibold text-muted hover:bg-hover"
+        >
           <Icon name={isOpen ? "down" : "up"} size={14} />
           Logs
           {log.written > 0 && <span className="font-normal text-faint tabular-nums">{integer(log.written)}</span>}
@@ -44,11 +53,21 @@ export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => vo
             <label className="ml-auto flex h-7 min-w-0 items-center gap-1.5 rounded-lg border border-line bg-sunken px-2 focus-within:border-accent">
               <Icon name="search" size={13} className="text-faint" />
               <span className="sr-only">Search the logs</span>
-              <input type="search" value={text} onChange={(event) => setText(event.target.value)} placeholder="Search" className="w-28 min-w-0 bg-transparent outline-none placeholder:text-faint max-sm:w-16" />
+              <input
+                type="search"
+                value={text}
+                onChange={(event) => setText(event.target.value)}
+                placeholder="Search"
+                className="w-28 min-w-0 bg-transparent outline-none placeholder:text-faint max-sm:w-16"
+              />
             </label>
             <label>
               <span className="sr-only">Level</span>
-              <select value={level} onChange={(event) => setLevel(event.target.value as LogLevel)} className="h-7 rounded-lg border border-line bg-sunken px-1.5 text-muted max-sm:w-20">
+              <select
+                value={level}
+                onChange={(event) => setLevel(event.target.value as LogLevel)}
+                className="h-7 rounded-lg border border-line bg-sunken px-1.5 text-muted max-sm:w-20"
+              >
                 {levels.map(({ level: value, word }) => (
                   <option key={value} value={value}>
                     {word}
@@ -114,7 +133,14 @@ function Scroll({ isFollowing, onFollow, newest, children }: ScrollProps): React
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = box.current;
-    if (element !== null && isFollowing) element.scrollTop = element.scrollHeight;
+    if (element === null || !isFollowing) return;
+    const toEnd = (): void => {
+      element.scrollTop = element.scrollHeight;
+    };
+    toEnd();
+    // Lines get their real height when they come into view: once more when that is known.
+    const frame = requestAnimationFrame(toEnd);
+    return () => cancelAnimationFrame(frame);
   }, [isFollowing, newest]);
   return (
     <div

@@ -1,11 +1,16 @@
 /** Above the graph: how far the execution is, for how long it has run, how it ended. */
 import type { ReactNode } from "react";
-import { integer } from "../../model/format.ts";
+
 import { isTerminal } from "../../model/execution.ts";
+import { integer } from "../../model/format.ts";
+import { nodePathOf } from "../../model/path.ts";
 import { Elapsed } from "../../ui/elapsed.tsx";
 import { Icon } from "../../ui/icons.tsx";
 import { StateBadge } from "../../ui/state-mark.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
+
+/** A message that only counts says what stands beside it anyway. */
+const COUNTS = /^[\d,]+ of [\d,]+/;
 
 export function RunBar(): ReactNode {
   const execution = useStudioState((state) => state.execution);
@@ -14,14 +19,14 @@ export function RunBar(): ReactNode {
   if (execution === undefined) return null;
   const { progress, state, error } = execution;
   const isOver = isTerminal(state);
+  const isUnknown = isAttaching && execution.seq < 0;
   const percent = state === "completed" ? 100 : (progress?.percent ?? null);
-  const tone = state === "failed" ? "bg-bad" : state === "cancelled" ? "bg-warn" : state === "completed" ? "bg-ok" : "bg-accent";
+  const tone =
+    state === "failed" ? "bg-bad" : state === "cancelled" ? "bg-warn" : state === "completed" ? "bg-ok" : "bg-accent";
   return (
     <section aria-label="Execution" className="border-b border-line bg-surface">
       <div className="flex min-h-10 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-1.5 text-xs text-muted tabular-nums">
-        <span role="status">
-          <StateBadge state={state} />
-        </span>
+        <span role="status">{isUnknown ? "Reading what has happened…" : <StateBadge state={state} />}</span>
         {progress !== undefined && (
           <span>
             {integer(progress.done)} of {integer(progress.total)}
@@ -29,7 +34,9 @@ export function RunBar(): ReactNode {
           </span>
         )}
         {progress !== undefined && progress.running > 0 && !isOver && <span>{integer(progress.running)} at work</span>}
-        {progress !== undefined && progress.failed > 0 && <span className="font-medium text-bad">{integer(progress.failed)} failed</span>}
+        {progress !== undefined && progress.failed > 0 && (
+          <span className="font-medium text-bad">{integer(progress.failed)} failed</span>
+        )}
         {execution.startedAt !== undefined && (
           <span className="flex items-center gap-1">
             <Icon name="clock" size={13} />
@@ -37,22 +44,21 @@ export function RunBar(): ReactNode {
             <Elapsed from={execution.startedAt} to={execution.endedAt} />
           </span>
         )}
-        {!isOver && progress?.message !== undefined && <span className="min-w-0 truncate max-sm:hidden">{progress.message}</span>}
-        {isAttaching && <span>Reading what has happened…</span>}
-        {error !== undefined && (
-          <button
-            type="button"
-            className="min-w-0 max-w-full truncate text-left font-medium text-bad hover:underline"
-            title={error.message}
-            onClick={() => studio.select(error.path)}
-          >
-            {error.message}
-          </button>
+        {!isOver && progress?.message !== undefined && !COUNTS.test(progress.message) && (
+          <span className="min-w-0 truncate max-sm:hidden">{progress.message}</span>
         )}
-        <span className="ml-auto flex items-center gap-3">
-          {percent !== null && <span className="font-semibold text-text">{Math.floor(percent)}%</span>}
-        </span>
+        {percent !== null && <span className="ml-auto font-semibold text-text">{Math.floor(percent)}%</span>}
       </div>
+      {error !== undefined && (
+        <button
+          type="button"
+          className={`line-clamp-2 w-full px-4 pb-2 text-left text-xs font-medium break-words hover:underline ${state === "cancelled" ? "text-warn" : "text-bad"}`}
+          title={error.message}
+          onClick={() => studio.select(error.path === undefined ? undefined : nodePathOf(error.path), error.path)}
+        >
+          {error.message}
+        </button>
+      )}
       <ProgressLine percent={percent} isOver={isOver} tone={tone} />
     </section>
   );
@@ -62,11 +68,20 @@ export function RunBar(): ReactNode {
 function ProgressLine({ percent, isOver, tone }: { percent: number | null; isOver: boolean; tone: string }): ReactNode {
   const known = percent === null ? {} : { "aria-valuenow": Math.floor(percent) };
   return (
-    <div role="progressbar" aria-label="Progress" aria-valuemin={0} aria-valuemax={100} {...known} className="h-1 overflow-hidden bg-hover">
+    <div
+      role="progressbar"
+      aria-label="Progress"
+      aria-valuemin={0}
+      aria-valuemax={100}
+      {...known}
+      className="h-1 overflow-hidden bg-hover"
+    >
       {percent !== null ? (
         <div className={`h-full transition-[width] duration-150 ease-out ${tone}`} style={{ width: `${percent}%` }} />
       ) : (
-        !isOver && <div className="h-full w-2/5 animate-sweep rounded-full bg-accent motion-reduce:w-full motion-reduce:opacity-30" />
+        !isOver && (
+          <div className="h-full w-2/5 animate-sweep rounded-full bg-accent motion-reduce:w-full motion-reduce:opacity-30" />
+        )
       )}
     </div>
   );

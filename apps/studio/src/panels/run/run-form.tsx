@@ -1,5 +1,6 @@
 /** Asks for a Blueprint's inputs: one field each, made from its type. */
 import { useMemo, useState, type ReactNode } from "react";
+
 import type { BlueprintInfo } from "../../host/host.ts";
 import { fieldsOf, initialOf, readForm, type Field, type Typed } from "../../model/form.ts";
 import { Button } from "../../ui/button.tsx";
@@ -33,7 +34,7 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
     setWasSent(true);
     if (!read.ok) return;
     typedBefore.set(blueprint.id, typed);
-    void studio.execute(read.input);
+    studio.execute(read.input);
   };
   return (
     <form
@@ -110,7 +111,21 @@ function FieldView({ field, text, message, onChange }: FieldProps): ReactNode {
   );
 }
 
-function Control({ id, about, field, text, isBad, onChange }: { id: string; about: string; field: Field; text: string; isBad: boolean; onChange: (text: string) => void }): ReactNode {
+function Control({
+  id,
+  about,
+  field,
+  text,
+  isBad,
+  onChange,
+}: {
+  id: string;
+  about: string;
+  field: Field;
+  text: string;
+  isBad: boolean;
+  onChange: (text: string) => void;
+}): ReactNode {
   const look = `w-full rounded-lg border bg-sunken px-2.5 text-sm placeholder:text-faint ${isBad ? "border-bad" : "border-line-strong"}`;
   const said = { id, "aria-describedby": about, "aria-invalid": isBad, "aria-required": field.required };
   if (field.kind === "enum") {
@@ -131,7 +146,9 @@ function Control({ id, about, field, text, isBad, onChange }: { id: string; abou
         rows={4}
         spellCheck={false}
         onChange={(event) => onChange(event.target.value)}
-        placeholder={field.type.startsWith("list") ? '["one", "two"]' : field.kind === "json" ? '{ "key": "value" }' : ""}
+        placeholder={
+          field.type.startsWith("list") ? '["one", "two"]' : field.kind === "json" ? '{ "key": "value" }' : ""
+        }
         className={`${look} py-2 font-mono text-xs`}
       />
     );
