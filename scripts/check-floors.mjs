@@ -39,7 +39,7 @@ for (const [house, floors] of Object.entries(houses)) {
         continue;
       }
       const to = roomOf(path);
-      if (!path.startsWith(`${house}/`))
+      if (!path.startsWith(`${dirname(house)}/`))
         findings.push(`${file} imports ${path}: reach another package by its public name`);
       else if (from && to && to.at > from.at)
         findings.push(`${file} (floor ${from.at}) imports ${path} (floor ${to.at}): imports only go down`);
