@@ -7,6 +7,9 @@ import { allBytes } from "./content.ts";
 import { httpFailure, transportError } from "./http-errors.ts";
 import { exchange } from "./http-exchange.ts";
 
+/** Defaults of `limitBytes`. */
+const MEMORY_LIMIT_BYTES = 64 * 1024 ** 2;
+const FILE_LIMIT_BYTES = 4 * 1024 ** 3;
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 const BODY: Record<string, Ports[string]> = {
   json: port.value(z.any(), { required: false, description: "The answer's body as JSON; empty when it has none." }),
@@ -21,7 +24,7 @@ export const httpRequest = defineNode({
   title: "HTTP request",
   category: "network",
   description:
-    "Sends one HTTP request and gives the answer. Answers other than 2xx fail as `http.<status>`; 408, 425, 429 and 5xx, broken connections and time-outs may be retried by the node's `retry`. Its effect is `write`, since a request may change the server: after a crash it is not silently repeated. It reaches every address that the computer reaches, its own network included: do not build the URL from what strangers send.",
+    "Sends one HTTP request and gives the answer. Answers other than 2xx fail as `http.<status>`; 408, 425, 429, 500, 502, 503, 504, broken connections and time-outs may be retried by the node's `retry`. Its effect is `write`, since a request may change the server: after a crash it is not silently repeated. It reaches every address that the computer reaches, its own network included: do not build the URL from what strangers send.",
   inputs: {},
   outputs: {
     body: BODY["json"]!,
@@ -66,8 +69,8 @@ export const httpRequest = defineNode({
       .number()
       .int()
       .positive()
-      .default(64 * 1024 ** 2)
-      .describe("Largest answer for json, text and bytes, and for file 64 times as much. Default 64 MiB."),
+      .optional()
+      .describe("Largest answer, bytes. Left out: 64 MiB, which is held in memory; for `responseType: file` 4 GiB."),
   }),
   ports: ({ responseType }) => ({ outputs: { body: BODY[responseType] ?? BODY["json"]! } }),
   effect: "write",
@@ -94,7 +97,7 @@ export const httpRequest = defineNode({
         response,
         chunks,
         config.responseType,
-        config.limitBytes,
+        config.limitBytes ?? (config.responseType === "file" ? FILE_LIMIT_BYTES : MEMORY_LIMIT_BYTES),
         `${method} ${shown}`,
         ctx.blob,
       );
@@ -187,7 +190,7 @@ async function bodyOf(
         retryable: false,
       },
     );
-  if (as === "file") return await toFile(response, chunks, limitBytes * 64, tooLarge, blob);
+  if (as === "file") return await toFile(response, chunks, limitBytes, tooLarge, blob);
   const bytes = await allBytes(chunks, limitBytes, tooLarge(limitBytes));
   if (as === "bytes") return bytes;
   if (as === "text") return new TextDecoder(charsetOf(response)).decode(bytes);

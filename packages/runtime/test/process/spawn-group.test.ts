@@ -89,6 +89,14 @@ test("[R-PROC-4] a group that ignores SIGTERM gets SIGKILL after graceMs", async
   expect(carrying(mark)).toEqual([]);
 });
 
+test("[R-PROC-4] whoever aborts may say in the reason how long the grace is", async () => {
+  const reason = Object.assign(new Error("cancelled"), { graceMs: 30 });
+  const started = performance.now();
+  const run = sh("trap '' TERM; echo ready; while :; do sleep 1; done", { graceMs: 60_000, ...abortWhenReady(reason) });
+  await expect(run).rejects.toBe(reason);
+  expect(performance.now() - started).toBeLessThan(5_000);
+});
+
 test("[R-PROC-5] what a program leaves running is ended with it, also what left the group", async () => {
   const mark = `PROC_TEST=${randomUUID()}`;
   const env = { PROC_TEST: mark.slice(10) };

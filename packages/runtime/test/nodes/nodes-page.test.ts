@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+import { expect, test } from "vitest";
+import { z } from "zod";
+
+import type { Ports } from "../../src/blueprint/define-node.ts";
+import { constructs } from "../../src/engine/constructs.ts";
+import { coreNodes } from "../../src/nodes/index.ts";
+import { nodesPage } from "./nodes-page.ts";
+
+/** Codes in the sources: of `NodeError`, and of the small functions that make one. */
+const THROWN = /(?:code: |refused\(\s*(?:path,\s*)?|CODE: )"([A-Z][A-Z_]+)"/g;
+/** What each node reports beside the codes that all do. */
+const CODES: Record<string, string> = {
+  "core/csv.read":
+    "`CSV_HEADER`, `CSV_ROW`, `CSV_VALUE`, `CSV_COLUMN`, `CSV_QUOTE_NOT_CLOSED`, `CSV_INVALID_CLOSING_QUOTE`, `CSV_INVALID_OPENING_QUOTE`, `CSV_MAX_RECORD_SIZE`, `ENCODING`, and those of the file system.",
+  "core/csv.write": "`CSV_COLUMN`, and those of the file system.",
+  "core/fail": "its own, `FAILED` unless set.",
+  "core/file.read": "`ENCODING`, `JSON`, `LIMIT`, and those of the file system.",
+  "core/file.write": "those of the file system.",
+  "core/filter": "`EXPRESSION`.",
+  "core/http.request":
+    "`http.404` and so on; `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET` and other network codes; `HTTP_REDIRECT`, `JSON`, `LIMIT`.",
+  "core/merge": "`ZIP`.",
+  "core/shell": "`EXIT`, `SIGNAL`, `OUTPUT_LIMIT`, `LIMIT`, and `ENOENT`, `EACCES`, `E2BIG` when it does not start.",
+  "core/switch": "`EXPRESSION`.",
+  "core/template": "`TEMPLATE`.",
+  "core/transform": "`EXPRESSION`.",
+};
+
+test("[R-NODE-63] docs/nodes.md says what the definitions say (update: npx vitest run nodes-page -u)", async () => {
+  await expect(nodesPage([...constructs, ...coreNodes], CODES)).toMatchFileSnapshot("../../../../docs/nodes.md");
+});
+
+test("[R-NODE-64] every node, port and setting is described", () => {
+  const silent: string[] = [];
+  const hear = (what: string, description: string | undefined) =>
+    void (description?.endsWith(".") || silent.push(what));
+  for (const def of coreNodes) {
+    hear(def.type, def.description);
+    const dynamic = def.ports?.(def.config.safeParse({}).data ?? {}) ?? {};
+    const ports = { ...def.inputs, ...def.outputs, ...dynamic.inputs, ...dynamic.outputs } as Ports;
+    for (const [name, port] of Object.entries(ports)) hear(`${def.type} ${name}`, port.description);
+    const { properties = {} } = z.toJSONSchema(def.config, { io: "input", unrepresentable: "any" }) as {
+      properties?: Record<string, { description?: string }>;
+    };
+    for (const [name, { description }] of Object.entries(properties)) hear(`${def.type} ${name}`, description);
+  }
+  expect(silent).toEqual([]);
+});
+
+test("[R-NODE-65] every code that a node throws is documented", () => {
+  const folder = `${import.meta.dirname}/../../src/nodes/`;
+  const page = nodesPage([...constructs, ...coreNodes], CODES);
+  const thrown = readdirSync(folder)
+    .flatMap((file) => [...readFileSync(folder + file, "utf8").matchAll(THROWN)].map(([, code]) => code!))
+    // Those of the system are documented as a whole.
+    .filter((code) => !/^E(?:NOENT|ISDIR)$/.test(code));
+  expect(new Set(thrown).size).toBeGreaterThan(10);
+  expect([...new Set(thrown)].filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+});

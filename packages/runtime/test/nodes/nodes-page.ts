@@ -1,0 +1,89 @@
+/** docs/nodes.md, made from the definitions: what people read there is what the nodes say of themselves. */
+import { z } from "zod";
+
+import type { AnyNodeDef, Ports } from "../../src/blueprint/define-node.ts";
+
+interface Setting {
+  type?: string | string[];
+  enum?: unknown[];
+  anyOf?: Setting[];
+  items?: Setting;
+  const?: unknown;
+  additionalProperties?: Setting | boolean;
+  default?: unknown;
+  description?: string;
+  minimum?: number;
+  maximum?: number;
+}
+
+const INTRO = `# Nodes
+
+Every node type of a host without additions; this page is made from their definitions. \`uses: core/csv.read@1\` names a type and its major version.
+
+- **Expressions.** Any setting may be an expression, \`\${ JSONata }\`, over \`in\` (the wired inputs), \`run\`, \`vars\` and, in a loop, \`item\`, \`index\`, \`key\`. Settings marked _JSONata_ or _Liquid_ are that language as a whole; \`\${ }\` around such an expression is allowed. What an expression names as \`in.x\` must be wired to the node; nodes marked _open_ take any input for that.
+- **Effect.** What a second run does to the world: \`pure\` nothing, \`read\` reads, \`idempotent\` the same again, \`write\` something else.
+- **Every node** also has an output \`error\`. Wired, a failure is handled: the value has \`code\`, \`class\`, \`message\`, and where they apply \`path\`, \`http\`, \`exit\`.
+- **Codes** stand beside each node. Files give the system's own (\`ENOENT\`, \`EACCES\`, \`ENOSPC\`, …). \`CONFIG\` (a setting), \`INVALID_INPUT\` (an input's type), \`TIMEOUT\` and \`CANCELLED\` happen to all of them.
+- **Paths** start at the Blueprint's folder and may lead anywhere that the process may go; programs run with its rights, requests reach what it reaches. A Blueprint is a program: run those that you trust.
+`;
+
+function typeOf(setting: Setting): string {
+  if (setting.enum) return setting.enum.map((value) => `\`${String(value)}\``).join(" or ");
+  if (setting.anyOf) return [...new Set(setting.anyOf.map(typeOf))].join(" or ");
+  if (setting.type === "array") return setting.items ? `list of ${typeOf(setting.items)}` : "list";
+  if (setting.type === "object") {
+    const { additionalProperties: values } = setting;
+    return typeof values === "object" && Object.keys(values).length > 0 ? `map to ${typeOf(values)}` : "map";
+  }
+  return Array.isArray(setting.type) ? setting.type.join(" or ") : (setting.type ?? "any value");
+}
+
+function settings(def: AnyNodeDef): string[] {
+  const schema = z.toJSONSchema(def.config, { io: "input", unrepresentable: "any" }) as {
+    properties?: Record<string, Setting>;
+    required?: string[];
+  };
+  return Object.entries(schema.properties ?? {}).map(([name, setting]) => {
+    const facts = [typeOf(setting)];
+    if (setting.default !== undefined) facts.push(`default \`${JSON.stringify(setting.default)}\``);
+    else facts.push(schema.required?.includes(name) ? "required" : "optional");
+    return `- \`${name}\` (${facts.join("; ")}): ${setting.description ?? ""}`;
+  });
+}
+
+function ports(all: Ports, areInputs: boolean): string[] {
+  return Object.entries(all).map(([name, port]) => {
+    const facts = [`\`${port.type}\``];
+    if (port.multi) facts.push("several wires");
+    if (areInputs && !port.required) facts.push("optional");
+    return `- \`${name}\` (${facts.join("; ")}): ${port.description ?? ""}`;
+  });
+}
+
+function dynamicPorts(def: AnyNodeDef): { inputs?: Ports; outputs?: Ports } {
+  const defaults = def.config.safeParse({});
+  return def.ports?.(defaults.success ? defaults.data : {}) ?? {};
+}
+
+export function nodesPage(defs: readonly AnyNodeDef[], codes: Readonly<Record<string, string>>): string {
+  const pages = [...defs]
+    .sort((a, b) => (a.type < b.type ? -1 : 1))
+    .map((def) => {
+      const dynamic = dynamicPorts(def);
+      const [major] = def.version.split(".");
+      const list = (title: string, lines: string[]) => (lines.length === 0 ? [] : ["", `${title}:`, "", ...lines]);
+      return [
+        `## ${def.type}@${major}`,
+        "",
+        `**${def.title}** · ${def.category} · effect \`${def.effect}\`${def.openInputs ? " · open inputs" : ""}`,
+        "",
+        def.description,
+        ...list("Inputs", ports({ ...def.inputs, ...dynamic.inputs }, true)),
+        ...list("Outputs", ports({ ...def.outputs, ...dynamic.outputs }, false)),
+        ...list("Settings", settings(def)),
+        ...(codes[def.type] === undefined ? [] : ["", `Codes: ${codes[def.type]}`]),
+        "",
+      ].join("\n");
+    });
+  return [INTRO, ...pages].join("\n");
+}
