@@ -49,17 +49,13 @@ export function checkConfig(decl: NodeDecl, def: AnyNodeDef, where: string, repo
       const path = [...prefix, ...issue.path.map(String)];
       const [key] = path;
       const name = path.join(".");
-      const missing = key !== undefined && path.length === 1 && !Object.hasOwn(decl.with, key);
-      const text = issue.message.replace(/^Invalid input: /, "");
+      const missing =
+        key !== undefined && issue.code === "invalid_type" && issue.input === undefined && !holds(decl.with, path);
+      const text = issue.message.replace(/^Invalid input: /, "").replace(/, received undefined$/, "");
       const message = missing
-        ? `Cannot run "${decl.id}": its configuration lacks "${key}" (${text}); write with: { ${key}: … }`
+        ? `Cannot run "${decl.id}": its configuration lacks "${name}" (${text}); see the configuration of ${def.type}`
         : `Cannot configure "${decl.id}"${name === "" ? "" : ` with this "${name}"`}: ${text}; see the configuration of ${def.type}`;
-      report(
-        "CONFIG",
-        `${where}.with${name === "" ? "" : `.${name}`}`,
-        missing || key === undefined ? (decl.positions.get("with") ?? decl.at) : nearest(path),
-        message,
-      );
+      report("CONFIG", `${where}.with${name === "" ? "" : `.${name}`}`, nearest(path), message);
     }
   }
 
@@ -79,4 +75,13 @@ function safely(schema: z.ZodType, value: unknown): readonly z.core.$ZodIssue[] 
   } catch {
     return [];
   }
+}
+
+function holds(value: unknown, path: readonly string[]): boolean {
+  let here = value;
+  for (const key of path) {
+    if (typeof here !== "object" || here === null || !Object.hasOwn(here, key)) return false;
+    here = (here as Record<string, unknown>)[key];
+  }
+  return true;
 }

@@ -3,7 +3,7 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 
 import type { Blueprint } from "./model.ts";
-import { schemaOfType } from "./port-type.ts";
+import { schemaOfType, type Types } from "./port-type.ts";
 import type { Report } from "./scope.ts";
 
 /** Formats are for people and forms: `format: uri` refuses nothing. */
@@ -14,14 +14,17 @@ export function checkTypes(blueprint: Blueprint, report: Report): void {
   const compiler = new Ajv2020(OPTIONS);
   const compile = (schema: object): ValidateFunction | string => {
     try {
-      return compiler.compile(schema);
+      if (compiler.validateSchema(schema) === true) return compiler.compile(schema);
+      const [first] = compiler.errors ?? [];
+      return `${first?.instancePath ?? ""} ${first?.message ?? "it is no schema"}`.trim();
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
   };
   let typesAreSound = true;
-  for (const name of blueprint.types.keys()) {
-    const result = compile(schemaOfType({ t: "named", name }, blueprint.types));
+  for (const [name, own] of blueprint.types) {
+    const others: Types = new Map([...blueprint.types].map(([other, schema]) => [other, other === name ? schema : {}]));
+    const result = compile(schemaOfType({ t: "schema", schema: own }, others));
     if (typeof result !== "string") continue;
     typesAreSound = false;
     const at = blueprint.typePositions?.get(name) ?? { line: 1, column: 1 };

@@ -129,16 +129,14 @@ class Check {
     }
     const loaded = this.#options.load(path, scope.blueprint.file);
     if (!loaded.blueprint) {
-      const errors = loaded.problems.filter((problem) => problem.severity === "error");
-      const count = errors.length === 1 ? errors[0]?.message : `it has ${errors.length} problems`;
-      report(
-        "BLUEPRINT_REF",
-        where,
-        at,
-        `Cannot use ${path} as a node: ${count ?? "it cannot be read"}; mend that file first`,
-      );
+      const [first, ...more] = loaded.problems.filter((problem) => problem.severity === "error");
+      const gone = first?.code === "BLUEPRINT_REF";
+      const why = gone
+        ? first.message
+        : `it has ${more.length === 0 ? "a problem" : `${more.length + 1} problems`}; mend that file first`;
+      report("BLUEPRINT_REF", where, at, `Cannot use ${path} as a node: ${why}`);
       // One file may be used by many nodes: its own problems stand in the list once.
-      const files = new Set(loaded.problems.map((problem) => problem.file));
+      const files = new Set(gone ? [] : loaded.problems.map((problem) => problem.file));
       const fresh = [...files].filter((file) => !this.#files.has(file));
       for (const file of fresh) this.#files.add(file);
       this.#problems.push(...loaded.problems.filter((problem) => fresh.includes(problem.file)));
@@ -209,7 +207,7 @@ function checkScope(scope: Scope, known: KnownNodes, report: Report): void {
         "CYCLE",
         `${scope.prefix}${first}`,
         decl.at,
-        `Cannot order the nodes: ${[...cycle, first].join(" → ")} is a ring; remove one of its wires, or use a loop node`,
+        `Cannot order the nodes: ${ringText(cycle)} is a ring; remove one of its wires, or use a loop node`,
       );
   }
   for (const { decl, def, ports } of known.values()) {
@@ -241,4 +239,14 @@ function edges(scope: Scope): ReadonlyMap<string, readonly string[]> {
     for (const after of decl.after) out.get(after.node)?.push(decl.id);
   }
   return out;
+}
+
+/** Nodes of a ring that a message names. */
+const RING_NAMED = 12;
+
+function ringText(cycle: readonly string[]): string {
+  const [first = ""] = cycle;
+  if (cycle.length <= RING_NAMED) return [...cycle, first].join(" → ");
+  const named = cycle.slice(0, RING_NAMED - 1);
+  return [...named, `… ${cycle.length - RING_NAMED} more …`, cycle.at(-1), first].join(" → ");
 }

@@ -38,10 +38,11 @@ const reference = text(
   "Where the value comes from: node.port, $inputs.port, or in a loop body $item, $index, $key.",
 );
 const schemaObject = z.record(z.string(), z.unknown(), { error: "expected a JSON Schema, which is a map" });
+const PORT_TYPE_TEXT =
+  "expected a port type: string, number, integer, boolean, json, file, bytes, any, object, list<T>, stream<T>, #name, or a JSON Schema";
 const portType = z
-  .union([z.string().regex(PORT_TYPE), schemaObject], {
-    error:
-      "expected a port type: string, number, integer, boolean, json, file, bytes, any, object, list<T>, stream<T>, #name, or a JSON Schema",
+  .union([z.string().regex(PORT_TYPE, { error: PORT_TYPE_TEXT }), schemaObject], {
+    error: PORT_TYPE_TEXT,
   })
   .describe(
     "string, number, integer, boolean, json, file, bytes, any, object, list<T>, stream<T>, #name from types, or a JSON Schema.",
@@ -64,7 +65,7 @@ const retry = z
   .strictObject(
     {
       attempts: z
-        .int({ error: "expected a whole number, the first attempt included" })
+        .int({ error: "expected a whole number from 1 to 1000, the first attempt included" })
         .min(1)
         .max(1000)
         .describe("All attempts, the first included."),

@@ -19,7 +19,7 @@ export interface LocatedProblem {
 /** Deeper files are refused: everything that walks a file may then recurse. */
 export const MAX_DEPTH = 64;
 
-export class JsonFault extends Error {
+export class SourceFault extends Error {
   readonly at: number;
   constructor(at: number, message: string) {
     super(message);
@@ -33,7 +33,7 @@ const SPACE = /[ \t\n\r]*/y;
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\.[^"\\\u0000-\u001f]*)*"/y;
 const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
-/** @throws JsonFault where the text is not JSON. */
+/** @throws SourceFault where the text is not JSON. */
 export function locateJson(text: string, problems: LocatedProblem[]): Location {
   let at = 0;
   const match = (pattern: RegExp): string | undefined => {
@@ -48,7 +48,7 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
   };
   const fail = (expected: string): never => {
     const found = text[at] === undefined ? "the file ends" : `found ${JSON.stringify(text[at])}`;
-    throw new JsonFault(at, `expected ${expected}, ${found}`);
+    throw new SourceFault(at, `expected ${expected}, ${found}`);
   };
 
   const object = (start: number, depth: number): Location => {
@@ -98,7 +98,7 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
   const value = (depth: number): Location => {
     const first = skip();
     const start = at;
-    if (depth > MAX_DEPTH) throw new JsonFault(at, `nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH) throw new SourceFault(at, `nested deeper than ${MAX_DEPTH} levels`);
     if (first === "{") return object(start, depth + 1);
     if (first === "[") return array(start, depth + 1);
     if (match(first === '"' ? STRING : LITERAL) === undefined) fail("a value");
@@ -113,6 +113,6 @@ function unquote(text: string, at: number): string {
   try {
     return JSON.parse(text) as string;
   } catch {
-    throw new JsonFault(at, "expected a text with valid escapes");
+    throw new SourceFault(at, "expected a text with valid escapes");
   }
 }

@@ -103,7 +103,7 @@ function expectation(issue: Issue): string {
   if (issue.code === "too_small")
     return issue.message.startsWith("expected")
       ? issue.message
-      : `expected ${issue.origin === "string" ? "a text that is not empty" : `at least ${issue.minimum}`}`;
+      : `expected ${issue.origin === "string" ? "a text that is not empty" : issue.origin === "array" ? "a list that is not empty" : `at least ${issue.minimum}`}`;
   if (issue.code === "too_big")
     return `expected at most ${issue.maximum}${issue.origin === "string" ? " characters" : ""}`;
   if (issue.message.startsWith("expected")) return issue.message;

@@ -18,6 +18,9 @@ export class ProblemList {
 
   add(code: ProblemCode, path: Path, message: string, at?: Position, severity: Problem["severity"] = "error"): void {
     const { line, column } = at ?? this.#source.locate(path);
+    // Where the text itself is wrong, what its shape lacks says nothing new.
+    if (code === "SCHEMA" && this.#source.problems.some((known) => known.line === line && known.column === column))
+      return;
     if (severity === "error") this.failed = true;
     this.#problems.push({ code, severity, file: this.#file, line, column, where: pathText(path), message });
   }

@@ -2,7 +2,7 @@
 
 import { LineCounter, parseDocument } from "yaml";
 
-import { JsonFault, type LocatedProblem, type Location, locateJson } from "./json-locations.ts";
+import { SourceFault, type LocatedProblem, type Location, locateJson } from "./json-locations.ts";
 import type { Position } from "./model.ts";
 import { readYamlTree } from "./yaml-values.ts";
 
@@ -41,7 +41,7 @@ export function readSource(text: string, file: string): Source {
     return json ? readJson(text, problems, lines) : readYaml(text, problems, lines);
   } catch (error) {
     // The YAML library recurses over nested brackets; a stack that ends is a file that is nested too deep.
-    const at = error instanceof JsonFault ? error.at : 0;
+    const at = error instanceof SourceFault ? error.at : 0;
     const reason =
       error instanceof RangeError
         ? "it is nested too deep; make it flatter"
@@ -68,12 +68,18 @@ function readYaml(text: string, problems: LocatedProblem[], lines: (at: number) 
     // Ours is linear; the library's compares every key with every other.
     uniqueKeys: false,
     prettyErrors: false,
-    logLevel: "silent",
+    // "silent" would also keep silent about a second document. Nothing is printed either way.
+    logLevel: "error",
     lineCounter: new LineCounter(),
   });
   for (const fault of [...doc.errors, ...doc.warnings].slice(0, MAX_SYNTAX_PROBLEMS)) {
-    problems.push({ at: fault.pos[0], message: `Cannot read the file: ${fault.message.replace(/\s+/g, " ").trim()}` });
+    problems.push({
+      at: fault.pos[0],
+      message: `Cannot read the file: ${fault.code === "MULTIPLE_DOCS" ? "a second document begins here; a file holds one Blueprint" : fault.message.replace(/\s+/g, " ").trim()}`,
+    });
   }
+  if (doc.contents === null)
+    problems.push({ at: 0, message: "Cannot read the file: it is empty; begin with apiVersion: atomiton.dev/v1" });
   if (problems.length > 0) return finish(undefined, { at: 0 }, problems, lines);
   const { value, location } = readYamlTree(doc, problems);
   return finish(value, location, problems, lines);

@@ -5,7 +5,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node } from "yaml";
 
-import { type LocatedProblem, type Location, MAX_DEPTH } from "./json-locations.ts";
+import { SourceFault, type LocatedProblem, type Location, MAX_DEPTH } from "./json-locations.ts";
 
 /** How many values all aliases of a file together may stand for. */
 const MAX_ALIASED = 100_000;
@@ -17,6 +17,7 @@ interface Read {
   readonly size: number;
 }
 
+/** @throws SourceFault where aliases multiply. */
 export function readYamlTree(doc: Document.Parsed, problems: LocatedProblem[]): { value: unknown; location: Location } {
   const anchors = new Map<string, Read | "open">();
   let aliased = 0;
@@ -39,10 +40,7 @@ export function readYamlTree(doc: Document.Parsed, problems: LocatedProblem[]): 
         return problem(at, `Cannot read *${node.source}: it stands inside the value that it repeats`);
       aliased += source.size;
       if (aliased > MAX_ALIASED)
-        return problem(
-          at,
-          `Cannot read *${node.source}: the file's aliases stand for more than ${MAX_ALIASED} values; write the values out`,
-        );
+        throw new SourceFault(at, `its aliases stand for more than ${MAX_ALIASED} values; write the values out`);
       return { value: source.value, location: { ...source.location, at }, size: source.size };
     }
     const anchor = isMap(node) || isSeq(node) || isScalar(node) ? node.anchor : undefined;

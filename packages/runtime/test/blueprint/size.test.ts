@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+
+import { checkBlueprint, parseBlueprint } from "../../src/blueprint/index.ts";
+import { catalog } from "./catalog.ts";
+
+const chain = (length: number): string => {
+  const nodes = Object.fromEntries(
+    Array.from({ length }, (_, i) => [
+      `n${i}`,
+      {
+        uses: "test/text@1",
+        with: { prefix: i % 10 === 0 ? "${ in.text }" : `p${i}` },
+        ...(i === 0 ? { in: { text: "$inputs.start" } } : { in: { text: `n${i - 1}.text` } }),
+      },
+    ]),
+  );
+  return JSON.stringify({
+    apiVersion: "atomiton.dev/v1",
+    kind: "Blueprint",
+    name: "Chain",
+    inputs: { start: { type: "string" } },
+    nodes,
+    outputs: { end: { from: `n${length - 1}.text` } },
+  });
+};
+
+test("[R-BP-13] parses and checks 10,000 nodes of a JSON file in well under two seconds", () => {
+  const text = chain(10_000);
+  const start = performance.now();
+  const { blueprint, problems } = parseBlueprint(text, "chain.blueprint.json");
+  expect(problems).toEqual([]);
+  expect(checkBlueprint(blueprint!, catalog)).toEqual([]);
+  // A third of this on an idle machine; the rest is for busy ones.
+  expect(performance.now() - start).toBeLessThan(2_000);
+});
+
+test("[R-BP-13] takes a chain of 100,000 nodes without recursion, and names a long ring in short", () => {
+  const text = chain(100_000);
+  const { blueprint } = parseBlueprint(text, "chain.blueprint.json");
+  expect(checkBlueprint(blueprint!, catalog)).toEqual([]);
+  const ring = parseBlueprint(chain(20_000).replace('"$inputs.start"', '"n19999.text"'), "ring.blueprint.json");
+  const problems = checkBlueprint(ring.blueprint!, catalog);
+  expect(problems.map(({ code }) => code)).toEqual(["CYCLE"]);
+  expect(problems[0]!.message.length).toBeLessThan(400);
+}, 30_000);
