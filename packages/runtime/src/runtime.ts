@@ -72,6 +72,8 @@ export type ExecutionEntry = ExecutionInfo & {
   readonly nodes: number;
   /** Results and calls of attempts that were over: dropped. */
   readonly late: number;
+  /** Blueprints, loop items and the like that are open now. */
+  readonly scopes: number;
 };
 
 /** Node instances of finished executions that are kept, all together: large graphs are kept for less long. */
@@ -102,6 +104,8 @@ export class Runtime {
   readonly #opening = new Set<string>();
   #listeners: readonly ((message: RuntimeMessage) => void)[] = [];
   readonly #ofOne = new Map<string, readonly ((message: RuntimeMessage) => void)[]>();
+  readonly #untold: RuntimeMessage[] = [];
+  #isTelling = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions = {}) {
@@ -323,10 +327,17 @@ export class Runtime {
     throw new RuntimeError("INVALID_INPUT", `Cannot run "${blueprint.name}": ${inputsText(problems)}`, { problems });
   }
 
+  /** One after the other: what a listener causes is told when all have heard what it heard. */
   #tell(message: RuntimeMessage): void {
-    for (const hear of this.#listeners) this.#call(hear, message);
-    const ofOne = this.#ofOne.get(message.data.executionId);
-    if (ofOne) for (const hear of ofOne) this.#call(hear, message);
+    this.#untold.push(message);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    for (let next = this.#untold.shift(); next; next = this.#untold.shift()) {
+      for (const hear of this.#listeners) this.#call(hear, next);
+      const ofOne = this.#ofOne.get(next.data.executionId);
+      if (ofOne) for (const hear of ofOne) this.#call(hear, next);
+    }
+    this.#isTelling = false;
   }
 
   /** A listener's fault is its own: the execution and the other listeners go on. */
@@ -370,6 +381,7 @@ function entryOf(execution: Execution): ExecutionEntry {
     planHash: execution.plan.hash,
     nodes: execution.total,
     late: execution.late,
+    scopes: execution.liveScopes,
   };
 }
 

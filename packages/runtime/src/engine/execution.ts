@@ -52,6 +52,8 @@ export class Execution {
   readonly #scheduler: Scheduler;
   #state: ExecState = "queued";
   #cause: Cause | undefined;
+  /** The root scope is open. */
+  #hasBegun = false;
   #timers: (() => void)[] = [];
   #startedTick = 0;
   #waiters: { resolve: (result: Record<string, unknown>) => void; reject: (error: RuntimeError) => void }[] = [];
@@ -118,6 +120,8 @@ export class Execution {
     const { progress } = this.#scheduler;
     progress.total = root.instances;
     progress.openLoops = root.loops;
+    checkExecutionStep(this.id, this.#state, "running");
+    this.#state = "running";
     this.#recorder.started({
       blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
       planHash: plan.hash,
@@ -127,9 +131,12 @@ export class Execution {
       total: root.instances,
       input: { ...input },
     });
-    this.#become("running");
+    // Whoever heard of it may have cancelled it.
+    if (this.#cause) return;
+    this.#recorder.executionState("running");
     this.#deadline(blueprint.policy.timeoutMs, "it took longer than its policy allows");
     if (deadline !== undefined) this.#deadline(deadline - this.startedAt, "its deadline has passed");
+    this.#hasBegun = true;
     this.#scheduler.open({ template: root, prefix: "", inputs: input, onEnd: (scope) => this.#rootEnded(scope) });
     this.#scheduler.turn();
   }
@@ -189,7 +196,8 @@ export class Execution {
       return true;
     }
     this.#become("cancelling");
-    this.#scheduler.cancel(this.#scheduler.root, reason);
+    if (this.#hasBegun) this.#scheduler.cancel(this.#scheduler.root, reason);
+    else this.#end("cancelled", error);
     return true;
   }
 
@@ -213,8 +221,8 @@ export class Execution {
 
   #complete(result: Record<string, unknown>): void {
     this.result = result;
-    this.#close(true);
     this.#become("completed");
+    this.#close(true);
     const { completed, failed, skipped, cancelled } = this.#scheduler.counts;
     const none: Record<NodeState, number> = {
       pending: 0,
@@ -242,8 +250,8 @@ export class Execution {
 
   #end(state: "failed" | "cancelled", error: RtError): void {
     this.error = error;
-    this.#close(false);
     this.#become(state);
+    if (this.#hasBegun) this.#close(false);
     this.#recorder.ended(error, state);
     this.#settle();
   }
@@ -252,7 +260,6 @@ export class Execution {
     for (const takeBack of this.#timers) takeBack();
     this.#timers = [];
     this.#scheduler.close();
-    if (this.#state === "queued") return;
     this.total = this.#scheduler.progress.total;
     this.#scheduler.progress.end(isComplete);
   }
@@ -295,7 +302,7 @@ export class Execution {
   }
 
   #nodes(): NodeSnapshot[] {
-    if (this.startedAt === undefined) return [];
+    if (!this.#hasBegun) return [];
     const { settled, root } = this.#scheduler;
     return [...liveNodes(root), ...settled.list()];
   }

@@ -29,6 +29,7 @@ export class Progress {
   #cancelTimer: (() => void) | undefined;
   #lastAt = -Infinity;
   #isDirty = false;
+  #isOver = false;
   #message: string | undefined;
   /** Instances that are final, of those known. */
   done = 0;
@@ -80,21 +81,28 @@ export class Progress {
     this.#nodes.delete(path);
   }
 
+  /** Tells nobody yet: it is called where the engine's own state is half changed. */
   changed(): void {
     this.#isDirty = true;
-    if (this.#cancelTimer) return;
+    if (this.#cancelTimer || this.#isOver) return;
     const wait = this.#lastAt + EVERY_MS - this.#clock.monotonic();
-    if (wait <= 0) return this.#send();
-    this.#cancelTimer = this.#clock.after(wait, () => {
+    const send = (): void => {
       this.#cancelTimer = undefined;
-      if (this.#isDirty) this.#send();
-    });
+      if (this.#isDirty && !this.#isOver) this.#send();
+    };
+    if (wait > 0) {
+      this.#cancelTimer = this.#clock.after(wait, send);
+      return;
+    }
+    this.#cancelTimer = () => undefined;
+    queueMicrotask(send);
   }
 
   /** Sends the last one and gives the timer back. Called once, before the terminal event. */
   end(isComplete: boolean): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#isOver = true;
     this.#nodes.clear();
     if (isComplete) this.#percent = 100;
     this.#send();

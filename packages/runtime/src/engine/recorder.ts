@@ -60,6 +60,10 @@ interface KeptOutput {
   readonly value: unknown;
   event: RuntimeOutput | undefined;
 }
+interface Delta {
+  state: ExecState | undefined;
+  readonly nodes: DeltaNode[];
+}
 type DeltaNode = { path: string; s: NodeState; a: number; t: number; why?: string };
 
 export interface RecorderOptions {
@@ -76,10 +80,8 @@ export class Recorder {
   #seq = 0;
   #lastState = 0;
   #isOver = false;
-  #pending = false;
-  #scheduled = false;
-  #deltaState: ExecState | undefined;
-  #delta: DeltaNode[] = [];
+  #isScheduled = false;
+  readonly #deltas: Delta[] = [];
   #started: RuntimeStarted | undefined;
   #progress: RuntimeProgress | undefined;
   #terminal: RuntimeCompleted | RuntimeErrorEvent | undefined;
@@ -103,54 +105,55 @@ export class Recorder {
     this.#options.tell({ type: "runtime:started", data: this.#started });
   }
 
+  /** Tells nobody yet: it is called where the engine's own state is half changed. So is `nodeState`. */
   executionState(state: ExecState): void {
-    if (this.#deltaState !== undefined) this.flush();
-    this.#deltaState = state;
-    this.#gather();
+    this.#delta().state = state;
   }
 
   nodeState(scope: Scope, node: number, state: number, why: string | undefined): void {
     if (this.#isOver) return;
-    if (this.#options.isHeard()) {
-      if (this.#delta.length >= DELTA_LIMIT) this.flush();
-      const { redact, clock } = this.#options;
-      const entry: DeltaNode = {
-        path: this.#path(scope, node),
-        s: NODE_STATES[state]!,
-        a: scope.attempt[node]!,
-        t: clock.now(),
-      };
-      if (why !== undefined) entry.why = redact?.(why) ?? why;
-      this.#delta.push(entry);
-    }
-    this.#gather();
+    const { nodes } = this.#delta();
+    if (!this.#options.isHeard()) return;
+    const { redact, clock } = this.#options;
+    const entry: DeltaNode = {
+      path: this.#path(scope, node),
+      s: NODE_STATES[state]!,
+      a: scope.attempt[node]!,
+      t: clock.now(),
+    };
+    if (why !== undefined) entry.why = redact?.(why) ?? why;
+    nodes.push(entry);
   }
 
   /** Sends what has gathered. Before a snapshot, a listener that comes, and everything that takes a number. */
   flush(): void {
-    if (!this.#pending || this.#isOver) return;
-    this.#pending = false;
-    const prev = this.#lastState;
-    this.#lastState = ++this.#seq;
-    const state = this.#deltaState;
-    const nodes = this.#delta;
-    this.#deltaState = undefined;
-    if (nodes.length > 0) this.#delta = [];
-    if (!this.#options.isHeard()) return;
-    const data: RuntimeState = { ...this.#now(), kind: "delta", prev };
-    if (state !== undefined) data.state = state;
-    if (nodes.length > 0) data.nodes = nodes;
-    this.#options.tell({ type: "runtime:state", data });
+    if (this.#isOver) return;
+    for (let delta = this.#deltas.shift(); delta; delta = this.#deltas.shift()) {
+      const prev = this.#lastState;
+      this.#lastState = ++this.#seq;
+      if (!this.#options.isHeard()) continue;
+      const data: RuntimeState = { ...this.#now(), kind: "delta", prev };
+      if (delta.state !== undefined) data.state = delta.state;
+      if (delta.nodes.length > 0) data.nodes = delta.nodes;
+      this.#options.tell({ type: "runtime:state", data });
+    }
   }
 
-  #gather(): void {
-    this.#pending = true;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+  /** The delta that gathers: another one after a change of the execution's own state, and when it is full. */
+  #delta(): Delta {
+    let last = this.#deltas.at(-1);
+    if (!last || last.state !== undefined || last.nodes.length >= DELTA_LIMIT) {
+      last = { state: undefined, nodes: [] };
+      this.#deltas.push(last);
+    }
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      queueMicrotask(() => {
+        this.#isScheduled = false;
+        this.flush();
+      });
+    }
+    return last;
   }
 
   output(scope: Scope, node: number, port: string, value: unknown, items: number | undefined): void {

@@ -273,7 +273,6 @@ export class Scheduler implements Claimant {
     const { clock, random } = this.host;
     const wait = backoffMs(retry, attempt, random);
     this.#step(scope, node.id, BACKOFF, error.code);
-    this.recorder.nodeError(error, true, clock.now() + wait);
     scope.timers.set(
       node.id,
       clock.after(wait, () => {
@@ -283,6 +282,8 @@ export class Scheduler implements Claimant {
         this.turn();
       }),
     );
+    // Last: whoever hears of it may cancel, and must find the timer.
+    this.recorder.nodeError(error, true, clock.now() + wait);
     return true;
   }
 
