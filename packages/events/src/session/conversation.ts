@@ -10,7 +10,7 @@ import type { Lane as LaneName } from "../core/contract.ts";
 import { EventsError } from "../core/errors.ts";
 import { messagePackCodec } from "../wire/codec.ts";
 import { FRAME_TYPE, isSequenced, LANES, packFrame, unpackClone, unpackUnit, type RawFrame } from "../wire/frame.ts";
-import { DEFAULT_LIMITS, type Limits } from "../wire/limits.ts";
+import { DEFAULT_LIMITS, LOCAL_LIMITS, type Limits } from "../wire/limits.ts";
 import { measure } from "../wire/payload.ts";
 import type { CloseCause, Frame, Medium } from "../wire/transport.ts";
 import { list, protocol, text } from "./bodies.ts";
@@ -75,8 +75,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#medium = options.transport.medium;
+    this.#limits = { ...DEFAULT_LIMITS, ...(this.#medium === "clone" && LOCAL_LIMITS), ...options.limits };
     this.#redials = options.transport.redials;
     this.#frameTokens = this.#limits.framesPerSecond * 2;
     this.#frameTokensAt = options.clock.monotonic();
@@ -92,8 +92,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
     this.#heartbeat = new Heartbeat({
       clock: options.clock,
       everyMs: this.#limits.heartbeatMs,
-      // A port cannot come back: a worker that is busy for a minute is not dead, and its end has an event of its own.
-      deadAfterMs: options.limits?.deadAfterMs ?? (this.#medium === "bytes" ? this.#limits.deadAfterMs : 0),
+      deadAfterMs: this.#limits.deadAfterMs,
       needsAnswer: () => this.#traffic.lanes.some((lane) => lane.unackedFrames > 0),
       ping: () => this.#ping(),
       dead: (silentMs) => this.#silent(silentMs),
@@ -113,6 +112,11 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   get peerBusId(): string | undefined {
     return this.#peer?.busId;
+  }
+
+  /** What the next resume will present. For tests that play a thief. */
+  get resumeTicket(): { readonly id: string; readonly secret: string } | undefined {
+    return this.#ticket;
   }
 
   get #isClosed(): boolean {
@@ -146,11 +150,13 @@ export class Conversation implements Session, RoadOwner, Resumable {
   }
 
   gauges(): SessionGauges {
-    const { lanes, queuedBytes, heldEvents, droppedEvents, duplicateFrames, receivedFrames, sentUnits } = this.#traffic;
+    const { lanes, queuedBytes, heldEvents, latestKeys, droppedEvents, duplicateFrames, receivedFrames, sentUnits } =
+      this.#traffic;
     return {
       queuedBytes,
       queuedMessages: lanes.reduce((sum, lane) => sum + lane.outbox.count, 0),
       heldEvents,
+      latestKeys,
       unackedBytes: lanes.reduce((sum, lane) => sum + lane.inFlightBytes, 0),
       unackedFrames: lanes.reduce((sum, lane) => sum + lane.unackedFrames, 0),
       droppedEvents,
@@ -512,7 +518,9 @@ export class Conversation implements Session, RoadOwner, Resumable {
     }
     if (this.#theirs === undefined || this.#ticket === undefined) this.#beginAnew(cause.reason);
     const [first, longest] = this.#limits.backoffMs;
-    const delayMs = Math.floor(this.#options.random() * Math.min(longest, first * 2 ** Math.min(this.#attempt, 30)));
+    const delayMs = Math.floor(
+      this.#options.random() * Math.min(longest, first * 2 ** Math.min(this.#attempt - 1, 30)),
+    );
     this.#attempt++;
     this.#isResuming = false;
     this.#cancelDial = clock.after(delayMs, () => this.#dial());
@@ -569,7 +577,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
   #sendBare(type: number, body: unknown, lane = 0): void {
     const road = this.#road;
     if (road === undefined || !road.isOpen) return;
-    const ack = this.#traffic.lanes[lane]!.seen;
+    const ack = type === FRAME_TYPE.credit ? this.#traffic.lanes[lane]!.seen : 0;
     if (this.#medium === "clone") road.send([type, 0, lane, 0, ack, body]);
     else road.send(packFrame(type, 0, lane, 0, ack, this.#codec.encode(body)));
   }

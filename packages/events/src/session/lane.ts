@@ -130,7 +130,10 @@ export class Lane {
     // A frame larger than the window still passes when nothing is on its way: otherwise it would wait for ever.
     if (!more || this.window === 0) return undefined;
     if (this.inFlightBytes > 0 && this.inFlightBytes + this.#cost() > this.window) return undefined;
-    const sent = this.#chunking !== undefined ? this.#chunk(this.#chunking) : this.#build(nameNumbers);
+    const sent =
+      this.#chunking !== undefined
+        ? this.#chunk(this.#chunking)
+        : this.#build(nameNumbers, this.window - this.inFlightBytes - FRAME_COST);
     this.#next = nextSerial(this.#next);
     this.#unacked.push(sent);
     this.#resendAt++;
@@ -145,7 +148,8 @@ export class Lane {
   }
 
   /** One run of waiting messages of one type. */
-  #build(nameNumbers: ReadonlyMap<string, number>): Sent {
+  #build(nameNumbers: ReadonlyMap<string, number>, credit: number): Sent {
+    const room = Math.min(this.#chunkBytes, credit);
     const first = this.outbox.shift()!;
     if (first.lost !== undefined) {
       const names = Object.fromEntries(first.lost);
@@ -162,7 +166,7 @@ export class Lane {
       count++;
       const next: Entry | undefined = this.outbox.first;
       if (next === undefined || next.type !== first.type || next.lost !== undefined) break;
-      if (first.asBytes || next.asBytes || count >= FRAME_MESSAGES || bytes + next.bytes > this.#chunkBytes) break;
+      if (first.asBytes || next.asBytes || count >= FRAME_MESSAGES || bytes + next.bytes > room) break;
       if (isVolatile !== (next.policy?.delivery === "volatile")) break;
       bytes += next.bytes;
       lowered ||= next.lowered;

@@ -31,6 +31,10 @@ export class Latest {
     return this.#held;
   }
 
+  get keys(): number {
+    return this.#slots.size;
+  }
+
   offer(key: string, everyMs: number, entry: Entry): void {
     const now = this.#clock.monotonic();
     const slot = this.#slots.get(key);

@@ -95,6 +95,8 @@ export interface SessionGauges {
   readonly queuedMessages: number;
   /** Values of `latest` events that wait for their turn. */
   readonly heldEvents: number;
+  /** Keys of `latest` events whose interval is remembered. */
+  readonly latestKeys: number;
   readonly unackedBytes: number;
   readonly unackedFrames: number;
   /** Events that were given up: volatile without a connection, over a queue's limit, lost with a session. */

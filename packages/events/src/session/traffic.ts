@@ -88,6 +88,10 @@ export class Traffic {
     return this.#latest.held;
   }
 
+  get latestKeys(): number {
+    return this.#latest.keys;
+  }
+
   get queuedBytes(): number {
     return this.lanes.reduce((sum, lane) => sum + lane.outbox.bytes, 0);
   }

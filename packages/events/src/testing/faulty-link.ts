@@ -34,8 +34,11 @@ export interface FaultyLink {
   readonly dialer: Transport;
   /** Lets frames cross until none is left, or `count` have. Returns how many did. */
   flush(count?: number): number;
-  /** Ends the connection now; what is on its way is lost. `half`: only the dialler (or only the acceptor) is told. */
-  cut(half?: "dialer" | "acceptor"): void;
+  /**
+   * Ends a connection now; what is on its way is lost. `half`: only the dialler (or only the acceptor) is told. `dial`:
+   * which one, counted from 1; the newest when left out.
+   */
+  cut(half?: "dialer" | "acceptor", dial?: number): void;
   /** Frames wait from here on, nothing is told. */
   stall(): void;
   /** Frames flow again. */
@@ -81,8 +84,9 @@ class Link implements FaultyLink {
   readonly #random: () => number;
   readonly #redials: boolean;
   #faults: Required<Faults>;
-  #queues: readonly [toAcceptor: Waiting[], toDialer: Waiting[]] = [[], []];
-  #ends: readonly [dialer: End, acceptor: End] | undefined;
+  readonly #queues: readonly [toAcceptor: Waiting[], toDialer: Waiting[]] = [[], []];
+  /** By dial; a failed one has no ends. */
+  readonly #connections: (readonly [dialer: End, acceptor: End] | undefined)[] = [];
   #isStalled = false;
   #isDown = false;
   #number = 0;
@@ -110,6 +114,7 @@ class Link implements FaultyLink {
     const dialer = new End(this, 0);
     dialer.events = events;
     if (this.#isDown) {
+      this.#connections.push(undefined);
       this.#note("dial fails");
       dialer.finish({ kind: "failed", reason: "nobody answers", mayRetry: true });
       return dialer;
@@ -117,8 +122,7 @@ class Link implements FaultyLink {
     const acceptor = new End(this, 1);
     dialer.other = acceptor;
     acceptor.other = dialer;
-    this.#ends = [dialer, acceptor];
-    this.#queues = [[], []];
+    this.#connections.push([dialer, acceptor]);
     this.#note("dial");
     this.accept({
       name: "faulty",
@@ -192,28 +196,40 @@ class Link implements FaultyLink {
     if (this.#random() < cut) this.cut();
   }
 
-  cut(half?: "dialer" | "acceptor"): void {
-    const ends = this.#ends;
+  cut(half?: "dialer" | "acceptor", dial: number = this.dials): void {
+    const ends = this.#connections[dial - 1];
     if (ends === undefined) return;
-    this.#note(half === undefined ? "cut" : `cut, told to the ${half}`);
-    this.#queues = [[], []];
-    const cause: CloseCause = { kind: "gone", reason: "the road was cut", mayRetry: true };
+    this.#note(half === undefined ? `dial ${dial} is cut` : `dial ${dial} is cut, told to the ${half}`);
     const [dialer, acceptor] = ends;
-    if (half === undefined) this.#ends = undefined;
+    this.#lose(dialer, acceptor);
+    const cause: CloseCause = { kind: "gone", reason: "the road was cut", mayRetry: true };
     if (half !== "acceptor") dialer.finish(cause);
     if (half !== "dialer") acceptor.finish(cause);
+    dialer.isLost = true;
+    acceptor.isLost = true;
   }
 
   closed(end: End, reason: string): void {
-    // A goodbye goes behind what was handed over.
     end.finish({ kind: "local", reason, mayRetry: false });
     const { other } = end;
-    if (other === undefined || other.isClosed) return;
-    if (this.#ends?.[end.side] !== end) return other.finish({ kind: "gone", reason, mayRetry: true });
-    const rest = this.#queues[end.side].splice(0);
+    // Over a road that was cut nobody hears of it.
+    if (other === undefined || other.isClosed || end.isLost) return;
     this.#note(`${end.side === 0 ? "dialer" : "acceptor"} closes`);
-    if (!this.#isStalled) for (const waiting of rest) waiting.end.take(waiting.frame);
+    // What was handed over goes first; a stalled road loses it.
+    const rest = this.#lose(other);
+    if (!this.#isStalled) for (const waiting of rest) other.take(waiting.frame);
+    this.#lose(end);
     other.finish({ kind: "gone", reason, mayRetry: true });
+  }
+
+  /** Takes out what is on its way to these ends. */
+  #lose(...ends: readonly End[]): Waiting[] {
+    const lost: Waiting[] = [];
+    for (const queue of this.#queues) {
+      const kept = queue.filter((waiting) => !ends.includes(waiting.end) || (lost.push(waiting), false));
+      queue.splice(0, queue.length, ...kept);
+    }
+    return lost;
   }
 
   stall(): void {
@@ -249,6 +265,8 @@ class End implements Connection {
   events: ConnectionEvents | undefined;
   other: End | undefined;
   isClosed = false;
+  /** The road under it was cut: what it sends goes nowhere. */
+  isLost = false;
 
   constructor(link: Link, side: 0 | 1) {
     this.#link = link;
@@ -256,7 +274,7 @@ class End implements Connection {
   }
 
   send(frame: Frame): boolean {
-    if (!this.isClosed && this.other !== undefined) this.#link.push(this, frame);
+    if (!this.isClosed && !this.isLost && this.other !== undefined) this.#link.push(this, frame);
     return true;
   }
 

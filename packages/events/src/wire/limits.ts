@@ -51,3 +51,11 @@ export const DEFAULT_LIMITS: Limits = {
   handshakeMs: 10_000,
   backoffMs: [100, 10_000],
 };
+
+/** What differs on media that clone: they join processes of one machine. */
+export const LOCAL_LIMITS: Partial<Limits> = {
+  // Answers take microseconds there: one chunk that crosses and one behind it keep the medium busy.
+  windowBytes: [KIB * KIB, KIB * KIB, 128 * KIB],
+  // A port cannot be dialled again: a worker that computes for a minute is not dead, and its end has an event of its own.
+  deadAfterMs: 0,
+};
