@@ -45,7 +45,7 @@ test("[R-CHK-10] reads port types and writes them as they were", () => {
     [],
     `${"list<".repeat(40)}any${">".repeat(40)}`,
   ])
-    expect(parsePortType(text), String(text)).toBeUndefined();
+    expect([text, parsePortType(text)]).toEqual([text, undefined]);
 });
 
 test.each([

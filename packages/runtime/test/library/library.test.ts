@@ -99,7 +99,7 @@ test("[R-LIB-3] never leaves its folder: not by .., not by links, not by other f
     "one.blueprint.yaml\0.blueprint.yaml",
   ]) {
     const error = await failure(library.load(path));
-    expect(error.code, path).toBe("UNKNOWN_BLUEPRINT");
+    expect([path, error.code]).toEqual([path, "UNKNOWN_BLUEPRINT"]);
   }
   for (const path of ["../secret.blueprint.yaml", "./link.blueprint.yaml"]) {
     const sub = library.loadSub(path, join(dir, "inside/one.blueprint.yaml"));
