@@ -20,7 +20,7 @@ declare class AbortController {
   readonly signal: AbortSignal;
   abort(reason?: unknown): void;
 }
-declare const console: { error(...parts: unknown[]): void };
+declare const console: { error(...parts: unknown[]): void; warn(...parts: unknown[]): void };
 declare const performance: { now(): number };
 declare const crypto: { getRandomValues(into: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> };
 /** In pages only: its presence tells how a tick ends there. */

@@ -39,8 +39,8 @@ import { enter, leave } from "./permission.ts";
 import { wrongWay } from "./refusals.ts";
 import { Requests, type Outcome } from "./requests.ts";
 import { snapshotPolicy, Snapshots } from "./snapshots.ts";
-import { Stream } from "./stream.ts";
 import { ruleFor, Topics, type Rule } from "./topics.ts";
+import { nextMessage, openStream } from "./waits.ts";
 import type { Wish } from "./wish.ts";
 
 type Options = BusOptions & { contract?: Contract; contracts?: readonly Contract[] };
@@ -71,6 +71,7 @@ class Bus implements Hub, Hearer {
   readonly #out: Onion;
   readonly #local: Onion;
   #isClosed: boolean = false;
+  #hasSaid: boolean = false;
 
   constructor(options: Options = {}) {
     const { contract, contracts = contract === undefined ? [] : [contract], role = "" } = options;
@@ -149,55 +150,11 @@ class Bus implements Hub, Hearer {
   }
 
   next(name: string, options: NextOptions = {}): Promise<unknown> {
-    const { signal, timeoutMs, ...rest } = options;
-    return new Promise((resolve, reject) => {
-      const refuse = (code: "TIMEOUT" | "CANCELLED" | "CLOSED", why: string): void => {
-        end();
-        reject(new EventsError(code, `Cannot wait for the next "${name}": ${why}`, { name }));
-      };
-      if (signal?.aborted === true) return refuse("CANCELLED", "its signal was aborted before it began");
-      const cancel = (): void => refuse("CANCELLED", "its signal was aborted");
-      let stopTimer = (): void => undefined;
-      let hearing: Hearing | undefined;
-      function end(): void {
-        stopTimer();
-        signal?.removeEventListener("abort", cancel);
-        hearing?.stop();
-      }
-      const take = (data: unknown): void => {
-        end();
-        resolve(data);
-      };
-      hearing = this.#listen(name, take, { ...rest, once: true });
-      if (!hearing.listener.active) return; // `since` has brought it already.
-      hearing.onClosed = () => refuse("CLOSED", "the bus was closed");
-      signal?.addEventListener("abort", cancel, { once: true });
-      if (timeoutMs !== undefined) {
-        stopTimer = this.requests.deadlines.add(timeoutMs, () => refuse("TIMEOUT", `none came within ${timeoutMs} ms`));
-      }
-    });
+    return nextMessage((...how) => this.#listen(...how), this.requests.deadlines, name, options);
   }
 
   stream(pattern: string, options: StreamOptions = {}): AsyncIterableIterator<StreamItem<any>> {
-    const { signal, max = 1_000, ...rest } = options;
-    let hearing: Hearing | undefined;
-    const end = (): void => {
-      signal?.removeEventListener("abort", end);
-      hearing?.stop();
-      stream.end();
-    };
-    const stream = new Stream(max, end);
-    if (signal?.aborted === true) {
-      stream.end();
-      return stream;
-    }
-    hearing = this.#listen(pattern, (data, meta) => stream.push(data, meta), {
-      ...rest,
-      onGap: (gap) => stream.gap(gap),
-    });
-    hearing.onClosed = () => end();
-    signal?.addEventListener("abort", end, { once: true });
-    return stream;
+    return openStream((...how) => this.#listen(...how), pattern, options);
   }
 
   request(name: string, input: unknown, options: RequestOptions = {}): Promise<unknown> {
@@ -245,8 +202,8 @@ class Bus implements Hub, Hearer {
 
   connect(transport: Transport, policy: ConnectPolicy = {}): Link {
     this.#assertOpen("connect", transport.name);
+    this.#sayOpen();
     const link = new BusLink(this, transport, policy);
-    if (link.isClosed) return link;
     this.links.add(link);
     for (const wish of this.#wishes) link.announcer.add(wish);
     link.start();
@@ -503,6 +460,15 @@ class Bus implements Hub, Hearer {
       this.#metas.set(name, meta);
     }
     return meta;
+  }
+
+  /** Once, for whoever linked buses without a contract and thinks that it protects them. */
+  #sayOpen(): void {
+    if (!this.topics.open || this.#hasSaid || typeof console === "undefined") return;
+    this.#hasSaid = true;
+    console.warn(
+      `EventBus ${this.id} links without a contract: payloads, directions and rights are not checked; give it one to have them checked`,
+    );
   }
 
   #assertOpen(action: string, what: string): void {

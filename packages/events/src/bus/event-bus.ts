@@ -29,7 +29,9 @@ export interface Subscription extends Disposable {
 }
 
 /** Something is missing here: `from` to `to` (both included) in its lane, and why. */
-export type StreamItem<T> = { readonly data: T; readonly meta: Meta; readonly gap?: never } | { readonly gap: Gap };
+export type StreamItem<T> =
+  | { readonly data: T; readonly meta: Meta; readonly gap?: never }
+  | { readonly gap: Gap; readonly data?: never; readonly meta?: never };
 
 export interface OnOptions {
   /** Stops the subscription. One that is already aborted: nothing is subscribed. */
@@ -75,7 +77,7 @@ export interface HandlerContext {
   /** Aborted when the caller cancels, its deadline passes or its link is gone. */
   readonly signal: AbortSignal;
   /** Reports to the caller's `onProgress`. */
-  progress(data: unknown): void;
+  readonly progress: (data: unknown) => void;
 }
 
 /** How the other end of a link is seen. Decided here, never read from its messages. */

@@ -1,64 +1,83 @@
 import type { Clock } from "../core/clock.ts";
+import type { EventsError } from "../core/errors.ts";
 import type { Ask, Outcome } from "./requests.ts";
 
 /** How long an answered key is remembered, and how many keys in all. */
 const WINDOW_MS = 600_000;
 const LIMIT = 10_000;
 
-interface Entry {
+/** One keyed request: begun once, and everybody who asks under its key gets its outcome. */
+export class Keyed {
   outcome: Outcome | undefined;
-  readonly waiters: Set<Ask>;
-  at: number;
+  /** Told when the last who waited has given up. */
+  onAbandon: ((why: EventsError) => void) | undefined;
+  at: number = 0;
+  readonly #waiters: Set<Ask> = new Set<Ask>();
+  readonly #ended: () => void;
+
+  constructor(ended: () => void) {
+    this.#ended = ended;
+  }
+
+  wait(ask: Ask): void {
+    if (this.outcome !== undefined) return ask.settle(this.outcome);
+    this.#waiters.add(ask);
+    ask.onAbandon = (why) => {
+      this.#waiters.delete(ask);
+      if (this.#waiters.size === 0 && this.outcome === undefined) this.onAbandon?.(why);
+    };
+  }
+
+  settle(outcome: Outcome): void {
+    this.outcome = outcome;
+    this.#ended();
+    for (const ask of this.#waiters) ask.settle(outcome);
+    this.#waiters.clear();
+  }
 }
 
-/** Which keyed requests have begun: a handler starts at most once for a key, and everybody who asks gets its answer. */
+/** Which keyed requests have begun here. Bounded: the oldest answers go first. */
 export class KeyMemory {
   readonly #clock: Clock;
-  readonly #entries: Map<string, Entry> = new Map<string, Entry>();
+  readonly #keys: Map<string, Keyed> = new Map<string, Keyed>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#keys.size;
   }
 
-  /**
-   * False: it has begun before, and `ask` gets the same outcome. Undefined: no room, as all that is remembered is still
-   * running. Else it begins now: call the result with its outcome.
-   */
-  join(key: string, ask: Ask): ((outcome: Outcome) => void) | false | undefined {
-    const known = this.#entries.get(key);
-    if (known !== undefined) {
-      if (known.outcome !== undefined) ask.settle(known.outcome);
-      else known.waiters.add(ask);
-      return false;
-    }
+  find(key: string): Keyed | undefined {
+    const known = this.#keys.get(key);
+    const isOver = known?.outcome !== undefined && known.at <= this.#clock.monotonic() - WINDOW_MS;
+    return isOver ? undefined : known;
+  }
+
+  /** Undefined: no room, as all that is remembered is still running. */
+  begin(key: string): Keyed | undefined {
     if (!this.#makeRoom()) return undefined;
-    const entry: Entry = { outcome: undefined, waiters: new Set([ask]), at: this.#clock.monotonic() };
-    this.#entries.set(key, entry);
-    return (outcome) => {
-      entry.outcome = outcome;
-      entry.at = this.#clock.monotonic();
-      for (const waiter of entry.waiters) waiter.settle(outcome);
-      entry.waiters.clear();
+    const keyed = new Keyed(() => {
+      keyed.at = this.#clock.monotonic();
       // Behind those that were answered before: the oldest answer stands first.
-      if (this.#entries.delete(key)) this.#entries.set(key, entry);
-    };
+      if (this.#keys.delete(key)) this.#keys.set(key, keyed);
+    });
+    this.#keys.set(key, keyed);
+    return keyed;
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#keys.clear();
   }
 
   #makeRoom(): boolean {
     const oldest = this.#clock.monotonic() - WINDOW_MS;
-    for (const [key, entry] of this.#entries) {
-      if (entry.outcome === undefined) continue;
-      if (entry.at > oldest && this.#entries.size < LIMIT) return true;
-      this.#entries.delete(key);
+    for (const [key, { outcome, at }] of this.#keys) {
+      if (outcome === undefined) continue;
+      if (at > oldest && this.#keys.size < LIMIT) return true;
+      this.#keys.delete(key);
     }
-    return this.#entries.size < LIMIT;
+    return this.#keys.size < LIMIT;
   }
 }

@@ -57,6 +57,8 @@ export class BusLink implements Link {
   readonly #stateHearers: Set<(state: LinkState) => void> = new Set<(state: LinkState) => void>();
   #carried: ReadonlySet<string> = new Set<string>();
   #early: Early[] = [];
+  /** Answers to subscriptions of the opening announcement, given when it is complete. */
+  #owed: (() => void)[] = [];
   #dropped: number = 0;
   #settleReady: { resolve(peer: Peer): void; reject(fault: EventsError): void } | undefined;
 
@@ -247,6 +249,7 @@ export class BusLink implements Link {
 
   #forgetPeer(): void {
     this.isTold = false;
+    this.#owed = [];
     for (const wish of this.#wishes.values()) this.#hub.removeWish(wish);
     this.#wishes.clear();
     this.#hearers.clear();
@@ -333,14 +336,20 @@ export class BusLink implements Link {
     this.#wishes.set(id, wish);
     this.#hearers.clear();
     this.#hub.addWish(wish);
-    if (since !== undefined && as === "hear") this.#hub.snapshots.give(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
     const lane = topic?.event?.policy.lane ?? "main";
     const acknowledge = (): void => {
       if (wish.pending.size === 0 && this.#wishes.get(id) === wish) this.send({ t: "suback", id }, lane);
     };
-    wish.onAnswer = acknowledge;
-    acknowledge();
+    const begin = (): void => {
+      if (this.#wishes.get(id) !== wish) return;
+      if (since !== undefined && as === "hear") this.#hub.snapshots.give(wish);
+      wish.onAnswer = acknowledge;
+      acknowledge();
+    };
+    // What waited for the handshake was emitted before any snapshot that is taken now, so it goes first.
+    if (this.isTold) begin();
+    else this.#owed.push(begin);
     if (as === "handle") this.#hub.rerouted();
   }
 
@@ -369,6 +378,7 @@ export class BusLink implements Link {
         fate.isAsked = true;
       } else this.forward(rule, data, extra, fate);
     }
+    for (const begin of this.#owed.splice(0)) begin();
     if (this.peer !== undefined) this.#settleReady?.resolve(this.peer);
     this.#settleReady = undefined;
     this.#hub.rerouted();
@@ -434,7 +444,7 @@ export class BusLink implements Link {
       busId: id,
       role,
       contracts: topics.contracts.map((contract) => ({ id: contract.id, hash: contract.hash })),
-      names: topics.names(),
+      names: topics.names().sort(),
       behind: this.#hub.reachedBeside(this),
       ...(token === undefined ? {} : { token }),
     };

@@ -349,18 +349,25 @@ export class Requests {
   }
 
   #serve(ask: Ask, handler: Handler): void {
-    if (ask.key === undefined) return this.#run(ask, handler, (outcome) => ask.settle(outcome));
+    if (ask.key === undefined) {
+      this.#run(ask, handler, ask);
+      return;
+    }
     const scope = ask.from?.peer?.user ?? ask.from?.peer?.busId ?? this.#hub.id;
-    const isFirst = this.keys.join(`${scope}\n${ask.rule.name}\n${ask.key}`, ask);
-    if (isFirst === undefined) return ask.fail("LIMIT", "too many keyed requests are open; wait for some to end");
-    if (isFirst !== false) this.#run(ask, handler, isFirst);
+    const key = `${scope}\n${ask.rule.name}\n${ask.key}`;
+    const known = this.keys.find(key);
+    if (known !== undefined) return known.wait(ask);
+    const keyed = this.keys.begin(key);
+    if (keyed === undefined) return ask.fail("LIMIT", "too many keyed requests are open; wait for some to end");
+    keyed.wait(ask);
+    this.#run(ask, handler, keyed);
   }
 
-  #run(ask: Ask, handler: Handler, done: (outcome: Outcome) => void): void {
+  #run(ask: Ask, handler: Handler, work: Pick<Ask, "settle" | "onAbandon">): void {
     const { rule, from, origin } = ask;
     let controller: AbortController | undefined;
     let abandoned: EventsError | undefined;
-    ask.onAbandon = (why) => {
+    work.onAbandon = (why) => {
       abandoned = why;
       controller?.abort(why);
     };
@@ -379,16 +386,16 @@ export class Requests {
     };
     const succeed = (reply: unknown): void => {
       try {
-        done({ reply: rule.checkReply(reply) });
+        work.settle({ reply: rule.checkReply(reply) });
       } catch (fault) {
         // The handler's own mistake: its side must see it too.
         if (from !== undefined) this.#hub.fault(fault, { name: rule.name, link: from });
-        done({ failure: fault as EventsError });
+        work.settle({ failure: fault as EventsError });
       }
     };
     const fail = (fault: unknown): void => {
       if (from !== undefined && isHidden(fault)) this.#hub.fault(fault, { name: rule.name, link: from });
-      done({ failure: asFailure(fault, rule.name, this.#hub.exposesErrors) });
+      work.settle({ failure: asFailure(fault, rule.name, this.#hub.exposesErrors) });
     };
     const before = enter(from?.peer);
     try {

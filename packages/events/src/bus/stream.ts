@@ -1,4 +1,3 @@
-import type { EventsError } from "../core/errors.ts";
 import type { Gap } from "../session/session.ts";
 import type { Meta, StreamItem } from "./event-bus.ts";
 
@@ -9,9 +8,8 @@ export class Stream implements AsyncIterableIterator<Item> {
   readonly #max: number;
   readonly #stop: () => void;
   #items: Item[] = [];
-  #readers: { resolve(result: IteratorResult<Item>): void; reject(fault: unknown): void }[] = [];
+  #readers: ((result: IteratorResult<Item>) => void)[] = [];
   #count: number = 0;
-  #failure: EventsError | undefined;
   #isDone: boolean = false;
 
   constructor(max: number, stop: () => void) {
@@ -30,32 +28,25 @@ export class Stream implements AsyncIterableIterator<Item> {
     this.#add({ gap });
   }
 
-  /** No more comes; what waits can still be read, then `failure` is thrown, if there is one. */
-  end(failure?: EventsError): void {
-    if (this.#isDone) return;
+  /** No more comes; what waits can still be read. */
+  end(): void {
     this.#isDone = true;
-    this.#failure = failure;
-    const readers = this.#readers;
-    this.#readers = [];
-    for (const reader of readers) this.#finish(reader);
+    for (const read of this.#readers.splice(0)) read(DONE);
   }
 
   next(): Promise<IteratorResult<Item>> {
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve({ value: item, done: false });
-    return new Promise((resolve, reject) => {
-      const reader = { resolve, reject };
-      if (this.#isDone) this.#finish(reader);
-      else this.#readers.push(reader);
+    if (this.#isDone) return Promise.resolve(DONE);
+    return new Promise((resolve) => {
+      this.#readers.push(resolve);
     });
   }
 
   return(): Promise<IteratorResult<Item>> {
     this.#items = [];
     this.#stop();
-    this.end();
-    this.#failure = undefined;
-    return Promise.resolve({ value: undefined, done: true });
+    return Promise.resolve(DONE);
   }
 
   [Symbol.asyncIterator](): this {
@@ -65,7 +56,7 @@ export class Stream implements AsyncIterableIterator<Item> {
   #add(item: Item): void {
     if (this.#isDone) return;
     const reader = this.#readers.shift();
-    if (reader !== undefined) return reader.resolve({ value: item, done: false });
+    if (reader !== undefined) return reader({ value: item, done: false });
     this.#items.push(item);
     if (this.#items.length > this.#max) this.#dropOldest();
   }
@@ -83,14 +74,9 @@ export class Stream implements AsyncIterableIterator<Item> {
     if (name !== undefined) names[name] = (names[name] ?? 0) + 1;
     this.#items.unshift({ gap: { from, to: at, lane: "main", reason: SLOW, names } });
   }
-
-  #finish(reader: { resolve(result: IteratorResult<Item>): void; reject(fault: unknown): void }): void {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure === undefined) reader.resolve({ value: undefined, done: true });
-    else reader.reject(failure);
-  }
 }
+
+const DONE: IteratorResult<Item> = { value: undefined, done: true };
 
 /** `from` and `to` count the messages of this stream, from 1. */
 const SLOW = "the reader of the stream is slow";

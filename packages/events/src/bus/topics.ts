@@ -87,9 +87,9 @@ export class Topics {
     });
   }
 
-  /** All names of the contracts, sorted: the order of their numbers on the wire. */
+  /** All names of the contracts, in their order. */
   names(): string[] {
-    return this.open ? [] : [...this.#topics.keys()].sort();
+    return this.open ? [] : [...this.#topics.keys()];
   }
 }
 

@@ -3,3 +3,4 @@ export { fakeClock, type FakeClock, type FakeClockOptions } from "./fake-clock.t
 export { seededRandom } from "./seeded-random.ts";
 export { transportContract, type TestFunction, type TransportPair } from "./transport-contract.ts";
 export { faultyLink, type FaultyLink, type FaultyLinkOptions, type Faults } from "./faulty-link.ts";
+export { MockEventBus, type Recorded } from "./mock-bus.ts";

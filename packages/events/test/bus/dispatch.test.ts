@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 
 import { command, defineContract, event, EventBus, EventsError } from "../../src/index.ts";
+import { settle } from "./join.ts";
 
 interface Events {
   one: { n: number };
@@ -73,7 +74,7 @@ test("[E-BUS-3] a listener that throws or rejects changes nothing for the others
   bus.on("one", ({ n }) => heard.push(n));
   bus.emit("one", { n: 1 });
   expect(heard).toEqual([1]);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await settle();
   expect(faults).toEqual([
     [new Error("thrown"), "one"],
     [new Error("rejected"), "one"],

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { expect, test } from "vitest";
 import { z } from "zod";
 
-import { command, defineContract, event } from "../../src/core/define-contract.ts";
+import { command, defineContract, event, EventBus } from "../../src/index.ts";
 
 const Progress = z.object({ executionId: z.string(), percent: z.number() });
 const Done = z.object({ executionId: z.string(), result: z.unknown() });
@@ -86,4 +86,13 @@ test.each(["run", "run@", "@1", "run@one", "1run@1"])("[E-CON-5] %j is no contra
 test("[E-CON-6] any Standard Schema validator works, with or without JSON Schema", () => {
   const contract = defineContract("run@1", { a: event(v.object({ n: v.number() })), b: event(z.date()) });
   expect(contract.hash).toMatch(/^[0-9a-f]{16}$/);
+});
+
+test("[E-CON-3] a schema that hides that it is asynchronous until it is used is INVALID_PAYLOAD", () => {
+  const sly = z.object({ n: z.number().refine(async () => true) });
+  const contract = defineContract("run@1", { a: event(sly) });
+  const bus = new EventBus({ contract });
+  bus.on("a", () => expect.unreachable());
+  expect(() => bus.emit("a", { n: 1 })).toThrow(expect.objectContaining({ code: "INVALID_PAYLOAD" }));
+  expect(() => bus.emit("a", { n: 1 })).toThrow(/asynchronously/);
 });
