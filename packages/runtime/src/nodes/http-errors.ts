@@ -47,6 +47,7 @@ const NETWORK: Record<string, string> = {
   UND_ERR_SOCKET: "the connection was cut; try again",
   EHOSTUNREACH: "no way leads there; check the network",
   ENETUNREACH: "no way leads there; check the network",
+  BAD_PORT: "fetch refuses ports that belong to other protocols; let the server listen on another",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer is shorter or longer than announced; try again",
 };
 const TIMEOUT = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
@@ -58,7 +59,9 @@ export function transportError(method: string, shown: string, error: unknown): u
   const cause = deepest(error);
   const found = cause.code ?? (error as { code?: unknown }).code;
   if (typeof found !== "string" && !(error instanceof TypeError && error.message === "fetch failed")) return error;
-  const code = typeof found === "string" ? found : "NETWORK";
+  // The one refusal of `fetch` itself that can happen here, and it has no code.
+  const isBadPort = cause.message === "bad port";
+  const code = typeof found === "string" ? found : isBadPort ? "BAD_PORT" : "NETWORK";
   return new NodeError(`Cannot ${method} "${shown}": ${wayOut(code, cause)}`, classify(code), {
     cause: error,
   });
@@ -83,6 +86,7 @@ function wayOut(code: string, cause: Error): string {
 }
 
 function classify(code: string): Omit<RtError, "message"> {
+  if (code === "BAD_PORT") return { code, class: "config", retryable: false };
   if (TIMEOUT.has(code)) return { code: "TIMEOUT", class: "timeout", retryable: true };
   return { code, class: "network", retryable: !CERTIFICATE.test(code) };
 }

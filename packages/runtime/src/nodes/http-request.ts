@@ -1,9 +1,9 @@
 import { z } from "zod";
 
 import { defineNode, port } from "../blueprint/define-node.ts";
-import type { BlobAccess, BlobRef, Ports } from "../blueprint/define-node.ts";
+import type { Ports } from "../blueprint/define-node.ts";
 import { NodeError } from "../errors.ts";
-import { allBytes } from "./content.ts";
+import { bodyOf, counted } from "./http-body.ts";
 import { httpFailure, transportError } from "./http-errors.ts";
 import { exchange } from "./http-exchange.ts";
 
@@ -93,14 +93,13 @@ export const httpRequest = defineNode({
       });
       const chunks = counted(response, (done, total) => ctx.progress(done, total));
       if (!response.ok && config.failOnStatus) throw await httpFailure(method, shown, response, chunks);
-      const body = await bodyOf(
-        response,
-        chunks,
-        config.responseType,
-        config.limitBytes ?? (config.responseType === "file" ? FILE_LIMIT_BYTES : MEMORY_LIMIT_BYTES),
-        `${method} ${shown}`,
-        ctx.blob,
-      );
+      const body = await bodyOf(response, chunks, {
+        as: config.responseType,
+        limitBytes: config.limitBytes ?? (config.responseType === "file" ? FILE_LIMIT_BYTES : MEMORY_LIMIT_BYTES),
+        request: `${method} ${shown}`,
+        url,
+        blob: ctx.blob,
+      });
       return {
         ...(body === undefined ? {} : { body }),
         status: response.status,
@@ -156,90 +155,4 @@ function headersOf(given: Record<string, string | number>): Headers {
     }
   }
   return headers;
-}
-
-async function* counted(
-  response: Response,
-  onBytes: (done: number, total?: number) => void,
-): AsyncGenerator<Uint8Array> {
-  if (!response.body) return;
-  // A compressed body is counted as it comes out; its length says nothing about that.
-  const length = response.headers.get("content-encoding") === null ? Number(response.headers.get("content-length")) : 0;
-  const total = length > 0 ? length : undefined;
-  let done = 0;
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    onBytes((done += chunk.byteLength), total);
-    yield chunk;
-  }
-}
-
-async function bodyOf(
-  response: Response,
-  chunks: AsyncIterable<Uint8Array>,
-  as: "json" | "text" | "file" | "bytes",
-  limitBytes: number,
-  request: string,
-  blob: BlobAccess,
-): Promise<unknown> {
-  const tooLarge = (limit: number) => (): NodeError =>
-    new NodeError(
-      `Cannot take the answer of ${request}: it is larger than ${limit} bytes; raise limitBytes, or use \`responseType: file\``,
-      {
-        code: "LIMIT",
-        class: "resource",
-        retryable: false,
-      },
-    );
-  if (as === "file") return await toFile(response, chunks, limitBytes, tooLarge, blob);
-  const bytes = await allBytes(chunks, limitBytes, tooLarge(limitBytes));
-  if (as === "bytes") return bytes;
-  if (as === "text") return new TextDecoder(charsetOf(response)).decode(bytes);
-  if (bytes.byteLength === 0) return undefined;
-  const text = new TextDecoder().decode(bytes);
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    const type = response.headers.get("content-type") ?? "no type";
-    throw new NodeError(
-      `Cannot read the answer of ${request} as JSON (${type}): ${(error as Error).message}; it starts ${JSON.stringify(text.slice(0, 80))}; set \`responseType: text\``,
-      { code: "JSON", class: "user", http: response.status, retryable: false },
-      { cause: error },
-    );
-  }
-}
-
-async function toFile(
-  response: Response,
-  chunks: AsyncIterable<Uint8Array>,
-  limitBytes: number,
-  tooLarge: (limit: number) => () => Error,
-  blob: BlobAccess,
-): Promise<BlobRef> {
-  async function* within(): AsyncGenerator<Uint8Array> {
-    let size = 0;
-    for await (const chunk of chunks) {
-      if ((size += chunk.byteLength) > limitBytes) throw tooLarge(limitBytes)();
-      yield chunk;
-    }
-  }
-  const type = response.headers.get("content-type")?.split(";")[0]?.trim() || "application/octet-stream";
-  const name = new URL(response.url).pathname.split("/").at(-1);
-  return await blob.put(within(), { type, ...(name ? { name: decodeName(name) } : {}) });
-}
-
-function decodeName(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
-}
-
-function charsetOf(response: Response): string {
-  const charset = /charset="?([^";\s]+)/i.exec(response.headers.get("content-type") ?? "")?.[1];
-  try {
-    return new TextDecoder(charset ?? "utf-8").encoding;
-  } catch {
-    return "utf-8";
-  }
 }

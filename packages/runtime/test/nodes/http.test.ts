@@ -152,6 +152,9 @@ test("[R-NODE-54] a broken exchange is a network failure with its real cause, wo
   await expect(request({ url: base, responseType: "text" })).rejects.toMatchObject({
     error: { class: "network", retryable: true },
   });
+  await expect(request({ url: "http://127.0.0.1:9/" })).rejects.toMatchObject({
+    error: { code: "BAD_PORT", class: "config" },
+  });
   await expect(request({ url: "https://" + base.slice(7) })).rejects.toMatchObject({
     error: { class: "network", retryable: false },
   });

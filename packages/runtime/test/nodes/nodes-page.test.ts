@@ -20,7 +20,7 @@ const CODES: Record<string, string> = {
   "core/file.write": "those of the file system.",
   "core/filter": "`EXPRESSION`.",
   "core/http.request":
-    "`http.404` and so on; `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET` and other network codes; `HTTP_REDIRECT`, `JSON`, `LIMIT`.",
+    "`http.404` and so on; `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET` and other network codes; `HTTP_REDIRECT`, `BAD_PORT`, `JSON`, `LIMIT`.",
   "core/merge": "`ZIP`.",
   "core/shell": "`EXIT`, `SIGNAL`, `OUTPUT_LIMIT`, `LIMIT`, and `ENOENT`, `EACCES`, `E2BIG` when it does not start.",
   "core/switch": "`EXPRESSION`.",
