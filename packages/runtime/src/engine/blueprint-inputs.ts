@@ -10,13 +10,19 @@ export interface InputProblem {
 }
 
 const validators = new WeakMap<InputDecl, ValidateFunction>();
+/** One for all: making it costs more than most runs. */
+const ajv = new Ajv2020({ strict: false, allErrors: true, logger: false, validateFormats: false });
 
 function validatorOf(decl: InputDecl): ValidateFunction {
   let validate = validators.get(decl);
   if (!validate) {
-    const ajv = new Ajv2020({ strict: false, allErrors: true, logger: false, validateFormats: false });
     const { default: _default, ...schema } = decl.schema;
-    validators.set(decl, (validate = ajv.compile(schema)));
+    try {
+      validators.set(decl, (validate = ajv.compile(schema)));
+    } finally {
+      // The validator lives as long as its declaration, not as long as the process.
+      ajv.removeSchema(schema);
+    }
   }
   return validate;
 }

@@ -1,7 +1,7 @@
 import type { RtError } from "../errors.ts";
 import type { Attempt } from "./attempt.ts";
 import { checkInputs, inputsText } from "./blueprint-inputs.ts";
-import { toRtError } from "./failure.ts";
+import { cancelInside, toRtError } from "./failure.ts";
 import { misfit, readSource } from "./inputs.ts";
 import type { Scope, Values } from "./scope.ts";
 
@@ -29,7 +29,7 @@ export function runBlueprint(attempt: Attempt, given: Record<string, unknown>): 
       else attempt.completed(scopeOutputs(ended));
     },
   });
-  attempt.onAbort(() => scheduler.cancel(child, attempt.aborted!));
+  attempt.onAbort(() => scheduler.cancel(child, cancelInside(attempt.aborted!)));
   scheduler.turn();
 }
 

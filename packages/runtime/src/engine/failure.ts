@@ -38,6 +38,11 @@ export class CancelReason extends Error {
   }
 }
 
+/** What the instances inside a loop or Blueprint are told when that is ended: it was not their timeout. */
+export function cancelInside({ kind, reason, at, graceMs }: CancelReason): CancelReason {
+  return new CancelReason("cancel", kind === "timeout" ? "the node around it took too long" : reason, at, graceMs);
+}
+
 /** Whatever a node threw, as what travels. Never throws, whatever it is given. */
 export function toRtError(thrown: unknown, path: string, attempt: number): RtError {
   return { ...describe(thrown, 0), path, attempt };

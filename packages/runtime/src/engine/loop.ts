@@ -6,7 +6,7 @@ import { NodeError, type RtError } from "../errors.ts";
 import type { Attempt } from "./attempt.ts";
 import { around, scopeOutputs } from "./blueprint-node.ts";
 import type { LoopConfig } from "./constructs.ts";
-import { CancelReason, toRtError } from "./failure.ts";
+import { cancelInside, CancelReason, toRtError } from "./failure.ts";
 import { GRACE_MS } from "./host.ts";
 import type { Scope, Values } from "./scope.ts";
 
@@ -181,7 +181,9 @@ class Loop {
   #stop(): void {
     const { scheduler, aborted } = this.#attempt;
     const { clock } = scheduler.host;
-    const reason = aborted ?? new CancelReason("cancel", `failure of ${this.#failure?.path}`, clock.now(), GRACE_MS);
+    const reason = aborted
+      ? cancelInside(aborted)
+      : new CancelReason("cancel", `failure of ${this.#failure?.path}`, clock.now(), GRACE_MS);
     for (const scope of [...this.#live]) scheduler.cancel(scope, reason);
     this.#fill();
   }
