@@ -13,7 +13,7 @@ export interface BlobMedium {
   close(): Promise<void>;
 }
 /** One put under way. After `commit` or `abandon` it is over. */
-export interface BlobWrite {
+interface BlobWrite {
   write(bytes: Uint8Array): Promise<void>;
   /** The name is taken from now on, durably where the medium is. False when it was there before. */
   commit(hash: string): Promise<boolean>;

@@ -1,7 +1,7 @@
 /** From the fields of a record to a row: names, types, and what does not fit said with line and column. */
 import { NodeError } from "../errors.ts";
 
-export type ColumnType = "string" | "number" | "integer" | "boolean" | "json";
+type ColumnType = "string" | "number" | "integer" | "boolean" | "json";
 export type ColumnTypes = "none" | "auto" | Record<string, ColumnType>;
 
 function refused(code: string, message: string): NodeError {

@@ -11,7 +11,7 @@ const ITEMS_PER_TURN = 64;
 export type Evaluate = (more?: { item: unknown; index: number }) => Promise<unknown>;
 
 /** `$` `{ … }` around the whole is allowed, as in every other configuration value. */
-export function bare(text: string): string {
+function bare(text: string): string {
   return /^\s*\$\{([\s\S]*)\}\s*$/.exec(text)?.[1] ?? text;
 }
 

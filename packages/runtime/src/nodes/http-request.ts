@@ -103,7 +103,7 @@ export const httpRequest = defineNode({
       return {
         ...(body === undefined ? {} : { body }),
         status: response.status,
-        headers: Object.fromEntries(response.headers),
+        headers: joined(response.headers),
         url: url.href,
       };
     } catch (error) {
@@ -155,4 +155,11 @@ function headersOf(given: Record<string, string | number>): Headers {
     }
   }
   return headers;
+}
+
+/** `Headers` yields each `set-cookie` apart: all of them are kept. */
+function joined(headers: Headers): Record<string, string> {
+  const all = new Map<string, string>();
+  for (const [name, value] of headers) all.set(name, all.has(name) ? `${all.get(name)}, ${value}` : value);
+  return Object.fromEntries(all);
 }

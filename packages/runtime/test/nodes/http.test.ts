@@ -72,6 +72,10 @@ test("[R-NODE-50] core/http.request gives body, status, headers and the final ad
   });
   expect(heard[0]).toMatchObject({ method: "GET", headers: { "x-one": "1" } });
   expect(progress.at(-1)!.done).toBe(38);
+  answer = (_, response) => response.writeHead(200, { "set-cookie": ["a=1", "b=2"], ["__proto__"]: "x" }).end("{}");
+  const { headers } = (await request({ url: base })).outputs as { headers: Record<string, string> };
+  expect(headers["set-cookie"]).toBe("a=1, b=2");
+  expect(Object.hasOwn(headers, "__proto__")).toBe(true);
 });
 
 test("[R-NODE-51] core/http.request sends text, JSON, bytes and files with their types", async () => {
