@@ -21,9 +21,12 @@ export class Announcer {
   #lastId: number = 0;
   #isOpen: boolean = false;
 
-  constructor(link: BusLink, send: (message: Message) => void) {
+  readonly #isCarried: (pattern: string) => boolean;
+
+  constructor(link: BusLink, send: (message: Message) => void, isCarried: (pattern: string) => boolean) {
     this.#link = link;
     this.#send = send;
+    this.#isCarried = isCarried;
   }
 
   get patterns(): string[] {
@@ -42,8 +45,9 @@ export class Announcer {
     }
     told.wishes.add(wish);
     this.#byWish.set(wish, told);
+    if (told.acknowledged || !this.#mayTell(told)) return;
     // A peer's wish does not wait for links that are not there yet: its acknowledgement would hang on them.
-    if (!told.acknowledged && (this.#isOpen || wish.link === undefined)) wish.pending.add(this.#link);
+    if (this.#isOpen || wish.link === undefined) wish.pending.add(this.#link);
     if (isNew && this.#isOpen) this.#tell(told);
   }
 
@@ -51,12 +55,13 @@ export class Announcer {
     const told = this.#byWish.get(wish);
     if (told === undefined) return;
     this.#byWish.delete(wish);
+    const isKnown = this.#isOpen && this.#mayTell(told);
     told.wishes.delete(wish);
     wish.pending.delete(this.#link);
     if (told.wishes.size > 0) return;
     this.#byId.delete(told.id);
     if (told.key !== undefined) this.#byKey.delete(told.key);
-    if (this.#isOpen) this.#send({ t: "unsub", id: told.id });
+    if (isKnown) this.#send({ t: "unsub", id: told.id });
   }
 
   /** A new session begins: the peer knows nothing yet. */
@@ -64,8 +69,10 @@ export class Announcer {
     this.#isOpen = true;
     for (const told of this.#byId.values()) {
       told.acknowledged = false;
-      for (const wish of told.wishes) wish.pending.add(this.#link);
-      this.#tell(told);
+      if (this.#mayTell(told)) {
+        for (const wish of told.wishes) wish.pending.add(this.#link);
+        this.#tell(told);
+      } else for (const wish of told.wishes) wish.answered(this.#link);
     }
   }
 
@@ -87,6 +94,12 @@ export class Announcer {
     this.#byKey.clear();
     this.#byWish.clear();
     for (const wish of wishes) wish.answered(this.#link);
+  }
+
+  /** A name of a contract that the peer does not have is no news to it. Before the handshake nobody knows. */
+  #mayTell({ wishes }: Announced): boolean {
+    for (const { pattern } of wishes) return !this.#isOpen || this.#isCarried(pattern);
+    return false;
   }
 
   #tell({ id, wishes }: Announced): void {

@@ -11,7 +11,7 @@ import type { ConnectPolicy, Link, LinkReport, Meta } from "./event-bus.ts";
 import { fromWire, toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import { grantsRight } from "./permission.ts";
-import { badSub, denied, looped, overflow, tooMany, unknown, wrongWay } from "./refusals.ts";
+import { badSub, denied, forged, looped, overflow, tooMany, unknown, wrongWay } from "./refusals.ts";
 import type { Ask } from "./requests.ts";
 import { ruleFor, type Rule, type Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
@@ -49,6 +49,8 @@ export class BusLink implements Link {
   readonly #transport: Transport;
   readonly #policy: ConnectPolicy;
   readonly #wishes: Map<number, Wish> = new Map<number, Wish>();
+  /** Names that the peer answers: how often it said so. */
+  readonly #handled: Map<string, number> = new Map<string, number>();
   readonly #hearers: Map<string, readonly Wish[]> = new Map<string, readonly Wish[]>();
   readonly #metas: Map<string, Meta> = new Map<string, Meta>();
   readonly #behind: Map<string, Origin> = new Map<string, Origin>();
@@ -70,7 +72,11 @@ export class BusLink implements Link {
       this.#settleReady = { resolve, reject };
     });
     this.ready.catch(() => undefined); // A refusal shows in `state` and `onError`; nobody has to await `ready`.
-    this.announcer = new Announcer(this, (message) => this.send(message));
+    this.announcer = new Announcer(
+      this,
+      (message) => this.send(message),
+      (pattern) => isPattern(pattern) || this.carries(hub.topics.get(pattern)?.contract),
+    );
   }
 
   /** Called once, when the bus knows this link. */
@@ -111,8 +117,7 @@ export class BusLink implements Link {
   }
 
   handles(name: string): boolean {
-    for (const wish of this.#wishes.values()) if (wish.as === "handle" && wish.pattern === name) return true;
-    return false;
+    return this.#handled.has(name);
   }
 
   onState(hear: (state: LinkState) => void): () => void {
@@ -252,6 +257,7 @@ export class BusLink implements Link {
     this.#owed = [];
     for (const wish of this.#wishes.values()) this.#hub.removeWish(wish);
     this.#wishes.clear();
+    this.#handled.clear();
     this.#hearers.clear();
     this.#metas.clear();
     this.#behind.clear();
@@ -264,6 +270,10 @@ export class BusLink implements Link {
     if (peer === undefined) return;
     const topic = this.#hub.topics.get(name);
     if (topic === undefined || !this.carries(topic.contract)) return this.violate("unknown", unknown(name, peer));
+    // A recording is played on the bus of whoever looks at it; no link ever carries one.
+    if (extra.replayed === true || (extra.snapshot === true && extra.sub === undefined)) {
+      return this.violate("protocol", forged(name));
+    }
     if (extra.origin?.busId === this.#hub.id) return this.violate("protocol", looped(name));
     const origin = this.#originOf(extra.origin, peer);
     const rule = ruleFor(topic, origin.role);
@@ -294,6 +304,7 @@ export class BusLink implements Link {
         if (wish === undefined) return;
         this.#wishes.delete(message.id);
         this.#hearers.clear();
+        this.#countHandled(wish, -1);
         return this.#hub.removeWish(wish);
       }
       case "suback":
@@ -325,7 +336,9 @@ export class BusLink implements Link {
     if (this.#wishes.has(id) || as === "provide") return refuse("protocol", badSub(pattern));
     const topic = isPattern(pattern) ? undefined : this.#hub.topics.get(pattern);
     if (as === "handle" && !mayHandle(topic, this.reached)) {
-      return refuse("direction", wrongWay(pattern, this.peer?.role ?? "", this.#hub.role));
+      // No offence: behind it may be one who may, whom this side's policy does not let it speak for.
+      const error = wrongWay(pattern, this.#hub.role, this.peer?.role ?? "");
+      return this.send({ t: "suback", id, error: toWire(error, false) });
     }
     let wish: Wish;
     try {
@@ -335,6 +348,7 @@ export class BusLink implements Link {
     }
     this.#wishes.set(id, wish);
     this.#hearers.clear();
+    this.#countHandled(wish, 1);
     this.#hub.addWish(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
     const lane = topic?.event?.policy.lane ?? "main";
@@ -351,6 +365,13 @@ export class BusLink implements Link {
     if (this.isTold) begin();
     else this.#owed.push(begin);
     if (as === "handle") this.#hub.rerouted();
+  }
+
+  #countHandled({ as, pattern }: Wish, change: 1 | -1): void {
+    if (as !== "handle") return;
+    const count = (this.#handled.get(pattern) ?? 0) + change;
+    if (count > 0) this.#handled.set(pattern, count);
+    else this.#handled.delete(pattern);
   }
 
   #reaches(added: readonly Origin[], removed: readonly string[]): void {

@@ -17,6 +17,14 @@ export function looped(name: string): EventsError {
   });
 }
 
+export function forged(name: string): EventsError {
+  return new EventsError(
+    "PROTOCOL",
+    `Cannot accept "${name}": it is marked as a replay, or as a snapshot that nobody asked for; links carry neither`,
+    { name },
+  );
+}
+
 export function wrongWay(name: string, from: string, to: string): EventsError {
   return new EventsError(
     "WRONG_DIRECTION",

@@ -1,5 +1,3 @@
-import type { Where } from "../session/messages.ts";
-
 /** `*` hears everything, `runtime:*` every name that begins with `runtime:`. Only a trailing star means something. */
 export function isPattern(name: string): boolean {
   return name.endsWith("*");
@@ -13,7 +11,7 @@ export function matches(pattern: string, name: string): boolean {
 export type Match = readonly (readonly [field: string, value: unknown])[];
 
 /** Undefined where nothing has to match. Throws a TypeError on a value that cannot be compared across a boundary. */
-export function compileWhere(where: Where | undefined): Match | undefined {
+export function compileWhere(where: Readonly<Record<string, unknown>> | undefined): Match | undefined {
   if (where === undefined) return undefined;
   const pairs = Object.entries(where).sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [field, value] of pairs) {
