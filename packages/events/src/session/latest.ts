@@ -63,7 +63,7 @@ export class Latest {
   }
 
   flushAll(): void {
-    for (const key of [...this.#slots.keys()]) this.flush(key);
+    for (const key of this.#slots.keys()) this.flush(key);
   }
 
   clear(): void {

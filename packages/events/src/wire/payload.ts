@@ -89,7 +89,8 @@ class Copier {
         this.bytes += digits.length;
         return this.#lower([KIND.bigint, digits]);
       }
-      default:
+      case "function":
+      case "symbol":
         throw this.#uncloneable(key, `a ${typeof value}`);
     }
   }

@@ -14,9 +14,13 @@ interface Stranger {
   readonly side: Side;
   readonly clock: FakeClock;
   readonly raw: Connection;
-  say(type: number, body: unknown, options?: { lane?: number; flags?: number; seq?: number; ack?: number }): void;
-  sayBytes(bytes: Uint8Array): void;
-  settle(): void;
+  readonly say: (
+    type: number,
+    body: unknown,
+    options?: { lane?: number; flags?: number; seq?: number; ack?: number },
+  ) => void;
+  readonly sayBytes: (bytes: Uint8Array) => void;
+  readonly settle: () => void;
 }
 
 /** A session that shook hands with a peer that then says what the test likes. */
@@ -67,7 +71,7 @@ test("[S7] a message over the limit is refused at its first chunk, reserves noth
 test("[S7] a body nested too deep is refused before anything is built from it", () => {
   const { side, say } = stranger();
   say(FRAME_TYPE.events, new Uint8Array(10_000).fill(0x91));
-  say(FRAME_TYPE.events, new Uint8Array([0x92, 0x00, ...new Array<number>(60_000).fill(0x91), 0xc0]));
+  say(FRAME_TYPE.events, new Uint8Array([0x92, 0x00, ...Array.from({ length: 60_000 }, () => 0x91), 0xc0]));
   expect(side.violations.map(({ kind }) => kind)).toEqual(["too-deep", "too-deep"]);
 });
 
@@ -187,6 +191,6 @@ test("[E-SES-55] frames of another lane, type, order or length are counted and c
   sayBytes(packFrame(8, 0, 1, 0, 0, new Uint8Array(5)).subarray(0, 18));
   say(FRAME_TYPE.resume, { v: 1, session: "s", secret: "s", seen: [0, 0, 0] });
   say(FRAME_TYPE.reject, { code: "X", message: "go away" });
-  expect(side.violations.map(({ kind }) => kind)).toEqual(new Array(7).fill("protocol"));
+  expect(side.violations.map(({ kind }) => kind)).toEqual(Array.from({ length: 7 }, () => "protocol"));
   expect([side.at, side.data]).toEqual(["open", []]);
 });

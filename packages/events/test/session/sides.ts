@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/core/clock.ts";
-import { EventsError } from "../../src/core/errors.ts";
+import type { EventsError } from "../../src/core/errors.ts";
 import type { EventExtra, Message, SendPolicy } from "../../src/session/messages.ts";
 import { openSession } from "../../src/session/session.ts";
 import type {
@@ -111,9 +111,9 @@ export interface Road {
   readonly accepted: Side[];
   readonly b: Side;
   /** Frames cross and ticks end until nothing moves. */
-  settle(): void;
+  readonly settle: () => void;
   /** Time passes in small steps, frames cross in between. */
-  pass(ms: number): void;
+  readonly pass: (ms: number) => void;
 }
 
 export interface RoadOptions extends Omit<FaultyLinkOptions, "accept"> {
