@@ -5,7 +5,7 @@
  *    operator between two values, so `in.x in in.list` is what it looks like.
  * 2. Inside `[…]`, after a dot and in sort terms, bare names are fields of the item at hand. There, and everywhere else, the scope is
  *    `$in`, `$item`, `$run`, …: `in.rows[price > $in.limit]`.
- * 3. Every evaluation has a time and a depth limit, kept by JSONata's evaluation hooks, and gives the event loop a turn now and then.
+ * 3. Every evaluation has a limit in time and in parts under way, kept by JSONata's evaluation hooks, and gives the event loop a turn now and then.
  * 4. A plain path (`in.item.url`) is walked without JSONata, with the same result.
  */
 
@@ -31,8 +31,11 @@ export const SCOPE_NAMES = ["in", "item", "index", "key", "run", "secrets", "var
 export interface EvaluateOptions {
   /** Milliseconds that one evaluation may take, turns given to others not counted. Default 1,000. */
   budgetMs?: number;
-  /** How deep evaluations may nest, which is how deep functions recurse. Default 2,000. */
-  maxDepth?: number;
+  /**
+   * Parts of the expression that may be under way at once: bounds the memory of a function that calls itself. Elements of a list and
+   * groups of `{ … }` are under way together, so a large grouping needs some for each group. Default 200,000, some 250 MB at worst.
+   */
+  maxOpen?: number;
   /** Ends the evaluation; its reason is thrown. */
   signal?: AbortSignal;
   /** Milliseconds from any start. Default `performance.now`. */
@@ -53,7 +56,7 @@ export interface Expression {
 }
 
 export const DEFAULT_BUDGET_MS = 1_000;
-export const DEFAULT_MAX_DEPTH = 2_000;
+export const DEFAULT_MAX_OPEN = 200_000;
 /** Characters of one expression; more is a program, and belongs into a node. */
 const MAX_CHARACTERS = 64 * 1024;
 /** An evaluation that has gone on for so long lets the rest of the process have a turn. */
@@ -86,6 +89,7 @@ function compile(text: string): jsonata.Expression {
   }
   try {
     const compiled = jsonata(text);
+    keepInputsUnmarked(compiled.ast());
     compiled.assign(ENTRY as unknown as string, onEntry);
     compiled.assign(EXIT as unknown as string, onExit);
     return compiled;
@@ -100,6 +104,33 @@ function compile(text: string): jsonata.Expression {
   }
 }
 
+/**
+ * `in.rows[]` makes JSONata write a mark on the list itself, which belongs to whoever gave it and may be frozen. The same is had by
+ * marking the result, which only sequences of its own get. A list that the expression builds (`[a, b][]`) keeps JSONata's way.
+ */
+function keepInputsUnmarked(ast: object): void {
+  const seen = new Set<object>([ast]);
+  const todo: object[] = [ast];
+  for (let tree; (tree = todo.pop());) {
+    const path = tree as {
+      type?: unknown;
+      keepSingletonArray?: unknown;
+      keepArray?: boolean;
+      steps?: { type?: unknown; value?: unknown }[];
+    };
+    const last = path.steps?.at(-1);
+    if (path.type === "path" && path.keepSingletonArray && !(last?.type === "unary" && last.value === "[")) {
+      delete path.keepSingletonArray;
+      path.keepArray = true;
+    }
+    for (const part of Object.values(tree) as unknown[]) {
+      if (typeof part !== "object" || part === null || seen.has(part)) continue;
+      seen.add(part);
+      todo.push(part);
+    }
+  }
+}
+
 /* ---- limits: JSONata calls these around every part of an expression that it evaluates ---- */
 
 const ENTRY = Symbol.for("jsonata.__evaluate_entry");
@@ -108,34 +139,46 @@ const EXIT = Symbol.for("jsonata.__evaluate_exit");
 const GUARD = "guard of this evaluation";
 
 class Guard {
-  depth = 0;
-  spentMs = 0;
-  sliceStart: number;
-  readonly now: () => number;
+  #open = 0;
+  #spentMs = 0;
+  #sliceStart: number;
+  /** Shared by all parts that come while others have their turn, so that it is counted once. */
+  #turn: Promise<void> | undefined;
+  readonly #now: () => number;
   readonly #options: EvaluateOptions;
 
   constructor(options: EvaluateOptions) {
     this.#options = options;
-    this.now = options.now ?? (() => performance.now());
-    this.sliceStart = this.now();
+    this.#now = options.now ?? (() => performance.now());
+    this.#sliceStart = this.#now();
   }
 
   /** Throws where a limit is passed; a promise where others get a turn. */
   enter(): void | Promise<void> {
-    this.#options.signal?.throwIfAborted();
-    const { budgetMs = DEFAULT_BUDGET_MS, maxDepth = DEFAULT_MAX_DEPTH } = this.#options;
-    if (++this.depth > maxDepth)
-      throw new Limit(`it nests deeper than ${maxDepth} levels; does a function call itself without an end?`);
-    const sliceMs = this.now() - this.sliceStart;
-    if (this.spentMs + sliceMs > budgetMs) throw new Limit(`it takes longer than ${budgetMs} ms; does it end?`);
+    const { signal, budgetMs = DEFAULT_BUDGET_MS, maxOpen = DEFAULT_MAX_OPEN } = this.#options;
+    signal?.throwIfAborted();
+    if (++this.#open > maxOpen) {
+      throw new Limit(
+        `more than ${maxOpen} of its parts are under way at once; a function calls itself without an end, or a grouping is too large`,
+      );
+    }
+    if (this.#turn) return this.#turn;
+    const sliceMs = this.#now() - this.#sliceStart;
+    if (this.#spentMs + sliceMs > budgetMs) throw new Limit(`it takes longer than ${budgetMs} ms; does it end?`);
     if (sliceMs < TURN_MS) return;
-    this.spentMs += sliceMs;
-    return new Promise((resolve) => {
+    this.#spentMs += sliceMs;
+    this.#turn = new Promise((resolve) => {
       setTimeout(() => {
-        this.sliceStart = this.now();
+        this.#turn = undefined;
+        this.#sliceStart = this.#now();
         resolve();
       }, 0);
     });
+    return this.#turn;
+  }
+
+  leave(): void {
+    this.#open--;
   }
 }
 
@@ -147,8 +190,7 @@ const onEntry = (_expr: unknown, _input: unknown, environment: jsonata.Environme
   guardOf(environment)?.enter();
 
 const onExit = (_expr: unknown, _input: unknown, environment: jsonata.Environment): void => {
-  const guard = guardOf(environment);
-  if (guard) guard.depth--;
+  guardOf(environment)?.leave();
 };
 
 async function run(

@@ -5,7 +5,7 @@ export { checkBlueprint, type CheckOptions } from "./check.ts";
 export {
   compileExpression,
   DEFAULT_BUDGET_MS,
-  DEFAULT_MAX_DEPTH,
+  DEFAULT_MAX_OPEN,
   type EvaluateOptions,
   type Expression,
   type Scope,

@@ -188,6 +188,46 @@ test("[R-EXP-6] gives plain data: no marks of JSONata's sequences, no functions,
   expect(await value("in[0].rows")).toBe((scope.in as { rows: unknown }).rows);
 });
 
+const frozen = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value;
+  for (const inner of Object.values(value)) frozen(inner);
+  return Object.freeze(value);
+};
+
+test.each([
+  "in.list[]",
+  "[in.list[]]",
+  "in.rows[]",
+  "in.rows[price > 4][]",
+  "in.rows[price > 4][].sku",
+  "in.limit[]",
+  "in.one[]",
+  "in.empty[]",
+  "in.missing[]",
+  "in.rows.sku[]",
+  "(in.rows[price > 4])[]",
+  "in.rows.[sku, price][]",
+  "in.[limit, text][]",
+  "[1, 2][]",
+  "$count(in.one[])",
+  "in.rows[price > 4][] ~> $count",
+  "in.rows^(>price)[]",
+  "in.rows[price > 4][]{ sku: price }",
+  "$map(in.rows[price > 4][], function($row) { $row.sku })",
+  "in ~> | rows | { 'z': 1 } |",
+  "$append(in.list, 1)",
+  "$sort(in.list)",
+])("[R-EXP-15] leaves its inputs as they are, frozen ones too: %s", async (text) => {
+  const before = JSON.stringify(scope.in);
+  const peer: unknown = await jsonata(text).evaluate(JSON.parse(JSON.stringify(scope)));
+  expect(await compileExpression(text).evaluate(frozen(structuredClone(scope)) as Scope)).toEqual(
+    peer === undefined ? undefined : JSON.parse(JSON.stringify(peer)),
+  );
+  await value(text);
+  expect(JSON.stringify(scope.in)).toBe(before);
+  expect(Object.keys((scope.in as { list: string[] }).list)).toEqual(["0", "1", "2"]);
+});
+
 test("[R-EXP-6] says so when a result contains itself", async () => {
   const ring: Record<string, unknown> = {};
   ring["self"] = ring;
@@ -205,10 +245,13 @@ test("[R-EXP-7] ends an endless evaluation by its budget", async () => {
   expect(error.message).toContain("it takes longer than 50 ms; does it end?");
 });
 
-test("[R-EXP-7] ends an evaluation that only recurses, by its depth", async () => {
-  const error = await failure(() => value("($f := function($x) { 1 + $f($x + 1) }; $f(0))", { maxDepth: 200 }));
-  expect(error.message).toContain("it nests deeper than 200 levels");
+test("[R-EXP-7] ends an evaluation that only recurses, by the parts under way", async () => {
+  const error = await failure(() => value("($f := function($x) { 1 + $f($x + 1) }; $f(0))", { maxOpen: 200 }));
+  expect(error.message).toContain("more than 200 of its parts are under way at once");
   expect(await value("($f := function($n) { $n = 0 ? 0 : 1 + $f($n - 1) }; $f(100))")).toBe(100);
+  expect(
+    Object.keys((await value("[1..5000]{ $string($): $sum([$, 1]) }", { budgetMs: 60_000 })) as object),
+  ).toHaveLength(5000);
   expect((await failure(() => value("($f := function($x) { 1 + $f($x + 1) }; $f(0))"))).code).toBe("EXPRESSION");
 });
 
