@@ -63,7 +63,6 @@ export const csvRead = defineNode({
   }),
   effect: "read",
   runsOn: "inline",
-  cache: "inputs",
   async run(ctx) {
     const { config, signal } = ctx;
     const source = await sourceOf(ctx.in as { file?: BlobRef }, config.path, ctx.cwd);
