@@ -98,10 +98,7 @@ class Bus implements Hub, Hearer {
 
   on(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
     const hearing = this.#listen(pattern, hear, options);
-    return subscriptionOf(
-      () => hearing.stop(),
-      () => hearing.whenReady(),
-    );
+    return subscriptionOf(() => hearing.stop(), hearing.whenReady());
   }
 
   once(name: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
@@ -126,7 +123,7 @@ class Bus implements Hub, Hearer {
     if (rule === undefined) throw wrongWay(name, this.role, receivers(topic.event ?? topic.command));
     const value = this.#checksOwn ? rule.check(data) : data;
     if (rule.kind === "command") this.#emitCommand(rule, value);
-    else this.#spread(rule, value, undefined, undefined);
+    else this.#spread(rule, value);
   }
 
   batch(items: readonly { type: string; data: unknown }[]): void {
@@ -177,13 +174,13 @@ class Bus implements Hub, Hearer {
         this.requests.unhandle(name, wish);
         settle();
       },
-      () => (wish.pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
+      wish.pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)),
     );
   }
 
   provide(name: string, snapshot: (where: Where | undefined, peer: Peer | undefined) => unknown): Subscription {
     this.#assertOpen("provide", name);
-    return subscriptionOf(this.snapshots.add(name, snapshot), () => Promise.resolve());
+    return subscriptionOf(this.snapshots.add(name, snapshot), Promise.resolve());
   }
 
   use(middleware: Middleware): () => void {
@@ -343,11 +340,9 @@ class Bus implements Hub, Hearer {
     );
   }
 
-  missed(_link: BusLink, gap: Gap): void {
-    const names = gap.names === undefined ? undefined : Object.keys(gap.names);
+  missed(gap: Gap): void {
     for (const hearing of Array.from(this.#hearings)) {
-      if (hearing.onGap === undefined) continue;
-      if (names !== undefined && !names.some((name) => matches(hearing.pattern, name))) continue;
+      if (hearing.onGap === undefined || !this.#concerns(gap, hearing.pattern)) continue;
       try {
         hearing.onGap(gap);
       } catch (fault) {
@@ -397,6 +392,16 @@ class Bus implements Hub, Hearer {
     return hearing;
   }
 
+  /** By name where the sender knew what was lost, else by lane. */
+  #concerns(gap: Gap, pattern: string): boolean {
+    if (gap.names !== undefined) return Object.keys(gap.names).some((name) => matches(pattern, name));
+    if (this.topics.open) return gap.lane === "main";
+    return this.namesOf(pattern).some((name) => {
+      const topic = this.topics.get(name);
+      return topic?.event?.policy.lane === gap.lane || topic?.command?.policy.lane === gap.lane;
+    });
+  }
+
   #emitCommand(rule: Rule, data: unknown): void {
     if (this.requests.hasWay(rule.name)) {
       const ask = this.requests.start(rule, data, {}, (outcome) => this.#unheard(outcome, rule, data));
@@ -405,7 +410,7 @@ class Bus implements Hub, Hearer {
     }
     const isOpening = [...this.links].some((link) => !link.isTold);
     if (!isOpening && !this.#isHeard(rule, data)) this.#unheard(noHandler(rule.name), rule, data);
-    this.#spread(rule, data, undefined, undefined);
+    this.#spread(rule, data);
   }
 
   #isHeard(rule: Rule, data: unknown): boolean {
@@ -420,7 +425,13 @@ class Bus implements Hub, Hearer {
   }
 
   /** Hands an own message to the listeners here, then to the links. */
-  #spread(rule: Rule, data: unknown, meta: Meta = this.#metaOf(rule.name), extra: EventExtra = PLAIN): void {
+  #spread(rule: Rule, data: unknown): void {
+    const meta = this.#metaOf(rule.name);
+    if (this.#local.isIdle && this.#out.isIdle) {
+      this.#dispatch(rule, data, meta, undefined);
+      if (this.links.size > 0) this.#forward(rule, data, PLAIN, undefined);
+      return;
+    }
     const stopped = (fault: unknown): void => {
       if (fault !== undefined) this.fault(fault, { name: rule.name });
     };
@@ -428,8 +439,8 @@ class Bus implements Hub, Hearer {
     if (this.#local.isIdle) this.#dispatch(rule, data, meta, undefined);
     else this.#local.pass(message(), (passed) => this.#dispatch(rule, passed.data, meta, undefined), stopped);
     if (this.links.size === 0) return;
-    if (this.#out.isIdle) this.#forward(rule, data, extra, undefined);
-    else this.#out.pass(message(), (passed) => this.#forward(rule, passed.data, extra, undefined), stopped);
+    if (this.#out.isIdle) this.#forward(rule, data, PLAIN, undefined);
+    else this.#out.pass(message(), (passed) => this.#forward(rule, passed.data, PLAIN, undefined), stopped);
   }
 
   #hand(rule: Rule, data: unknown, meta: Meta, link: BusLink, extra: EventExtra): void {

@@ -31,8 +31,9 @@ export class Hearing {
   readonly #hearer: Hearer;
   readonly #match: Match | undefined;
   readonly #once: boolean;
-  readonly #gates: Map<string, SinceGate> = new Map<string, SinceGate>();
-  #waiters: (() => void)[] = [];
+  /** By pattern of their wish; undefined without `since`. */
+  readonly #gates: Map<string, SinceGate> | undefined;
+  #waiters: (() => void)[] | undefined;
 
   constructor(hearer: Hearer, pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions) {
     const { where, since, once = false, onGap } = options;
@@ -44,22 +45,14 @@ export class Hearing {
     this.#match = compileWhere(where);
     const isPlain = since === undefined && !once && this.#match === undefined;
     this.listener = { pattern, hear: isPlain ? hear : (data, meta) => this.#hear(data, meta), active: true };
-    const names = since === undefined || !isPattern(pattern) ? [pattern] : hearer.namesOf(pattern);
-    this.wishes = names.map((name) => new Wish("hear", name, where, since));
-    for (const wish of this.wishes) {
-      wish.onAnswer = (link) => this.#answered(wish, link);
-      if (since === undefined) continue;
-      const gate = new SinceGate(
-        wish,
-        (data, meta) => this.#deliver(data, meta),
-        (gap) => onGap?.(gap),
-      );
-      this.#gates.set(wish.pattern, gate);
-      wish.onSnapshot = (data, meta, link) => {
-        gate.snapshot(meta.origin, link);
-        hearer.hear(this.listener, data, meta);
-      };
+    if (since === undefined) {
+      this.wishes = [new Wish("hear", pattern, where, undefined)];
+    } else {
+      const names = isPattern(pattern) ? hearer.namesOf(pattern) : [pattern];
+      this.wishes = names.map((name) => new Wish("hear", name, where, since));
+      this.#gates = new Map(this.wishes.map((wish) => [wish.pattern, this.#gate(wish)]));
     }
+    for (const wish of this.wishes) wish.onAnswer = (link) => this.#answered(wish, link);
   }
 
   get isReady(): boolean {
@@ -67,9 +60,9 @@ export class Hearing {
   }
 
   whenReady(): Promise<void> {
-    if (this.isReady || !this.listener.active) return Promise.resolve();
+    if (this.isReady || !this.listener.active) return READY;
     return new Promise((resolve) => {
-      this.#waiters.push(resolve);
+      (this.#waiters ??= []).push(resolve);
     });
   }
 
@@ -82,18 +75,31 @@ export class Hearing {
 
   settle(): void {
     const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    this.#waiters = undefined;
+    for (const resolve of waiters ?? []) resolve();
+  }
+
+  #gate(wish: Wish): SinceGate {
+    const gate = new SinceGate(
+      wish,
+      (data, meta) => this.#deliver(data, meta),
+      (gap) => this.onGap?.(gap),
+    );
+    wish.onSnapshot = (data, meta, link) => {
+      gate.snapshot(meta.origin, link);
+      this.#hearer.hear(this.listener, data, meta);
+    };
+    return gate;
   }
 
   #answered(wish: Wish, link: BusLink): void {
-    this.#gates.get(wish.pattern)?.answered(link);
+    this.#gates?.get(wish.pattern)?.answered(link);
     if (this.isReady) this.settle();
   }
 
   #hear(data: unknown, meta: Meta): unknown {
     if (!fits(this.#match, data)) return undefined;
-    const gate = this.#gates.get(meta.name) ?? this.#gates.get(this.pattern);
+    const gate = this.#gates?.get(meta.name) ?? this.#gates?.get(this.pattern);
     if (gate !== undefined && meta.snapshot !== true && gate.holds(data, meta, this.#hearer.over)) return undefined;
     return this.#deliver(data, meta);
   }
@@ -105,11 +111,13 @@ export class Hearing {
   }
 }
 
+const READY: Promise<void> = Promise.resolve();
+
 /** The callable that users hold. */
-export function subscriptionOf(stop: () => void, ready: () => Promise<void>): Subscription {
-  const subscription = (): void => stop();
-  Object.defineProperty(subscription, "ready", { get: ready });
+export function subscriptionOf(stop: () => void, ready: Promise<void>): Subscription {
+  const subscription = stop as { (): void; ready: Promise<void>; [Symbol.dispose]?: () => void };
+  subscription.ready = ready;
   // Platforms below Node 20 and older pages have no Symbol.dispose.
-  if (typeof Symbol.dispose === "symbol") Object.defineProperty(subscription, Symbol.dispose, { value: subscription });
+  if (typeof Symbol.dispose === "symbol") subscription[Symbol.dispose] = stop;
   return subscription as Subscription;
 }

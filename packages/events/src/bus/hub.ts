@@ -42,7 +42,7 @@ export interface Hub {
   ): void;
   observed(rule: Rule, data: unknown, to: BusLink | undefined, from?: BusLink, meta?: Meta): void;
   emitLate(rule: Rule, data: unknown, link: BusLink): void;
-  missed(link: BusLink, gap: Gap): void;
+  missed(gap: Gap): void;
   /** A way for requests may have opened or closed. */
   rerouted(): void;
   reachChanged(link: BusLink, added: readonly Origin[], removed: readonly string[]): void;

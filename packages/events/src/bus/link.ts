@@ -408,7 +408,7 @@ export class BusLink implements Link {
   #missed(gap: Gap): void {
     this.#gaps.push(gap);
     if (this.#gaps.length > GAPS_KEPT) this.#gaps.shift();
-    this.#hub.missed(this, gap);
+    this.#hub.missed(gap);
   }
 
   violate(kind: Violation, error: EventsError): void {

@@ -7,6 +7,13 @@ export interface Listener<M> {
   active: boolean;
 }
 
+interface Ordered<M> extends Listener<M> {
+  /** When it subscribed. Set by the emitter. */
+  order: number;
+}
+
+const NONE: readonly never[] = [];
+
 /** Names resolved against patterns that are remembered; past it the memory starts anew. */
 const RESOLVED_LIMIT = 10_000;
 
@@ -16,10 +23,11 @@ const RESOLVED_LIMIT = 10_000;
  */
 export class Emitter<M> {
   readonly #onFault: (fault: unknown, name: string) => void;
-  #all: readonly Listener<M>[] = [];
-  #patterns = 0;
-  readonly #exact: Map<string, readonly Listener<M>[]> = new Map<string, readonly Listener<M>[]>();
-  readonly #resolved: Map<string, readonly Listener<M>[]> = new Map<string, readonly Listener<M>[]>();
+  readonly #exact: Map<string, readonly Ordered<M>[]> = new Map<string, readonly Ordered<M>[]>();
+  #patterns: readonly Ordered<M>[] = NONE;
+  readonly #resolved: Map<string, readonly Ordered<M>[]> = new Map<string, readonly Ordered<M>[]>();
+  #count: number = 0;
+  #order: number = 0;
 
   constructor(onFault: (fault: unknown, name: string) => void) {
     this.#onFault = onFault;
@@ -27,41 +35,51 @@ export class Emitter<M> {
 
   /** Listeners in all. */
   get size(): number {
-    return this.#all.length;
+    return this.#count;
   }
 
   add(listener: Listener<M>): void {
-    this.#all = [...this.#all, listener];
-    if (isPattern(listener.pattern)) {
-      this.#patterns += 1;
+    const ordered = listener as Ordered<M>;
+    ordered.order = ++this.#order;
+    this.#count += 1;
+    const { pattern } = listener;
+    if (isPattern(pattern)) {
+      this.#patterns = [...this.#patterns, ordered];
       this.#resolved.clear();
       return;
     }
-    this.#exact.set(listener.pattern, [...(this.#exact.get(listener.pattern) ?? NONE), listener]);
-    this.#resolved.delete(listener.pattern);
+    const before = this.#exact.get(pattern);
+    this.#exact.set(pattern, before === undefined ? [ordered] : [...before, ordered]);
+    this.#resolved.delete(pattern);
   }
 
   remove(listener: Listener<M>): void {
     if (!listener.active) return;
     listener.active = false;
-    this.#all = this.#all.filter((other) => other !== listener);
-    if (isPattern(listener.pattern)) {
-      this.#patterns -= 1;
+    this.#count -= 1;
+    const { pattern } = listener;
+    if (isPattern(pattern)) {
+      this.#patterns = this.#patterns.filter((other) => other !== listener);
       this.#resolved.clear();
       return;
     }
-    const left = (this.#exact.get(listener.pattern) ?? NONE).filter((other) => other !== listener);
-    if (left.length === 0) this.#exact.delete(listener.pattern);
-    else this.#exact.set(listener.pattern, left);
-    this.#resolved.delete(listener.pattern);
+    const before = this.#exact.get(pattern) ?? NONE;
+    if (before.length === 1 && before[0] === listener) this.#exact.delete(pattern);
+    else
+      this.#exact.set(
+        pattern,
+        before.filter((other) => other !== listener),
+      );
+    this.#resolved.delete(pattern);
   }
 
   /** Who hears `name`, in subscription order. */
   listeners(name: string): readonly Listener<M>[] {
-    if (this.#patterns === 0) return this.#exact.get(name) ?? NONE;
+    if (this.#patterns.length === 0) return this.#exact.get(name) ?? NONE;
     let list = this.#resolved.get(name);
     if (list === undefined) {
-      list = this.#all.filter((listener) => matches(listener.pattern, name));
+      const wide = this.#patterns.filter(({ pattern }) => matches(pattern, name));
+      list = [...wide, ...(this.#exact.get(name) ?? NONE)].sort((a, b) => a.order - b.order);
       if (this.#resolved.size >= RESOLVED_LIMIT) this.#resolved.clear();
       this.#resolved.set(name, list);
     }
@@ -88,15 +106,13 @@ export class Emitter<M> {
   }
 
   clear(): void {
-    for (const listener of this.#all) listener.active = false;
-    this.#all = [];
-    this.#patterns = 0;
+    for (const list of [this.#patterns, ...this.#exact.values()]) for (const listener of list) listener.active = false;
+    this.#patterns = NONE;
+    this.#count = 0;
     this.#exact.clear();
     this.#resolved.clear();
   }
 }
-
-const NONE: readonly never[] = [];
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
