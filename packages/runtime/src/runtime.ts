@@ -76,6 +76,18 @@ export type ExecutionEntry = ExecutionInfo & {
   readonly scopes: number;
 };
 
+export interface RuntimeGauge {
+  /** Those that run, and finished ones that are kept. */
+  executions: number;
+  /** Node attempts that hold a slot. */
+  running: number;
+  /** Executions that want one. */
+  waitingForSlot: number;
+  /** Named locks that are held. */
+  locks: number;
+  listeners: number;
+}
+
 /** Node instances of finished executions that are kept, all together: large graphs are kept for less long. */
 const KEPT_NODES = 500_000;
 
@@ -242,6 +254,19 @@ export class Runtime {
     execution.cancel(options.reason ?? "cancelled by its user", options.graceMs);
     await execution.ended();
     return execution.state;
+  }
+
+  /** What it holds right now. */
+  gauge(): RuntimeGauge {
+    const { slots, locks } = this.#host;
+    const ofOne = [...this.#ofOne.values()].reduce((sum, listeners) => sum + listeners.length, 0);
+    return {
+      executions: this.#executions.size,
+      running: slots.used,
+      waitingForSlot: slots.waiting,
+      locks: locks.size,
+      listeners: this.#listeners.length + ofOne,
+    };
   }
 
   /** Cancels everything, waits for it, and gives back what it holds. Idempotent. */

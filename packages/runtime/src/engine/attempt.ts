@@ -41,6 +41,8 @@ export class Attempt {
   onItemError: LoopConfig["onItemError"] | undefined;
   /** The scheduler has its outcome: calls of the node from here on are late. */
   isOver = false;
+  /** The node has told its progress. */
+  hasReported = false;
   /** Items that the node gave to its stream ports. */
   readonly streams: Map<string, unknown[]> = new Map();
   #controller: AbortController | undefined;

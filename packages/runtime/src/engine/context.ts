@@ -71,6 +71,7 @@ export function makeContext(
       if (!Number.isFinite(done) || (total !== undefined && !Number.isFinite(total))) {
         throw new RangeError(`Cannot report progress ${done} of ${total}: not numbers`);
       }
+      attempt.hasReported = true;
       progress.report(attempt.path, done, total, message);
       if (total !== undefined && total > 0) progress.advance(scope, node.id, Math.max(0, done / total));
     },

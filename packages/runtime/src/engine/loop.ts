@@ -157,6 +157,7 @@ class Loop {
       if (this.#config.order === "preserve") this.#results[index] = outputs;
       else this.#results.push(outputs);
     }
+    this.#attempt.hasReported = true;
     scheduler.progress.report(path, this.#ended, this.#items.length, undefined);
   }
 
@@ -191,11 +192,10 @@ class Loop {
   #end(): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    const { scheduler, node, path } = this.#attempt;
+    const { scheduler, node } = this.#attempt;
     const never = this.#items.length - this.#next;
     scheduler.progress.total -= never * node.child!.instances;
     scheduler.progress.openLoops -= never * node.child!.loops;
-    scheduler.progress.forget(path);
     if (this.#failure) {
       this.#attempt.failed(this.#failure);
       return;

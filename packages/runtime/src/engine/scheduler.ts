@@ -171,6 +171,7 @@ export class Scheduler implements Claimant {
     this.#step(scope, node.id, RUNNING);
     if (scope.startedAt[node.id] === 0) scope.startedAt[node.id] = this.host.clock.now();
     this.progress.running++;
+    this.progress.changed();
   }
 
   /** Gives everything back that lives outside of the execution. */
@@ -259,6 +260,7 @@ export class Scheduler implements Claimant {
   #release(attempt: Attempt): void {
     const { scope, node, lock } = attempt;
     attempt.close();
+    if (attempt.hasReported) this.progress.forget(attempt.path);
     scope.attempts.delete(node.id);
     if (scope.state[node.id] === RUNNING) this.progress.running--;
     if (node.kind !== "node") return;

@@ -12,11 +12,17 @@ afterEach(async () => {
 });
 
 /** A folder of Blueprints, and a runtime on it. */
-async function folder(files: Record<string, unknown>, ...nodes: Parameters<typeof bench>[0] & object): Promise<Bench & { dir: string }> {
+async function folder(
+  files: Record<string, unknown>,
+  ...nodes: Parameters<typeof bench>[0] & object
+): Promise<Bench & { dir: string }> {
   const dir = await mkdtemp(join(tmpdir(), "atomiton-engine-"));
   undo.push(() => rm(dir, { recursive: true }));
   for (const [name, content] of Object.entries(files)) {
-    await writeFile(join(dir, `${name}.blueprint.json`), typeof content === "string" ? content : JSON.stringify(content));
+    await writeFile(
+      join(dir, `${name}.blueprint.json`),
+      typeof content === "string" ? content : JSON.stringify(content),
+    );
   }
   const made = bench(nodes, { dir });
   undo.push(() => made.runtime.close());
@@ -26,7 +32,12 @@ async function folder(files: Record<string, unknown>, ...nodes: Parameters<typeo
 const double = {
   ...blueprint(
     { a: { uses: "core/set@1", in: { n: "$inputs.n" }, with: { values: { v: "${ in.n * 2 }" } } } },
-    { id: "double", name: "Double", inputs: { n: { type: "integer", default: 21, maximum: 1000 } }, outputs: { v: { type: "any", from: "a.v" } } },
+    {
+      id: "double",
+      name: "Double",
+      inputs: { n: { type: "integer", default: 21, maximum: 1000 } },
+      outputs: { v: { type: "any", from: "a.v" } },
+    },
   ),
 };
 
@@ -39,11 +50,27 @@ test("[R-ENG-40] runs a Blueprint as a node: its inputs with defaults, its outpu
     twice: { uses: "./double.blueprint.json", in: { n: "once.v" } },
     standard: { uses: "./double.blueprint.json" },
   };
-  await writeFile(join(runtime.dir, "main.blueprint.json"), JSON.stringify(blueprint(nodes, { id: "main", ...outputs })));
+  await writeFile(
+    join(runtime.dir, "main.blueprint.json"),
+    JSON.stringify(blueprint(nodes, { id: "main", ...outputs })),
+  );
   const id = await runtime.execute("main");
   expect(await runtime.waitForCompletion(id)).toEqual({ v: 20, d: 42 });
-  expect(states(id)).toMatchObject({ once: "completed", "once/a": "completed", "twice/a": "completed", "standard/a": "completed" });
-  expect((runtime.snapshot(id) as any).nodes.map((one: any) => one.path).sort()).toEqual(["n", "once", "once/a", "standard", "standard/a", "twice", "twice/a"]);
+  expect(states(id)).toMatchObject({
+    once: "completed",
+    "once/a": "completed",
+    "twice/a": "completed",
+    "standard/a": "completed",
+  });
+  expect((runtime.snapshot(id) as any).nodes.map((one: any) => one.path).sort()).toEqual([
+    "n",
+    "once",
+    "once/a",
+    "standard",
+    "standard/a",
+    "twice",
+    "twice/a",
+  ]);
   void run;
 });
 
@@ -78,7 +105,9 @@ test("[R-ENG-41] fails the node when something inside fails unhandled, and its e
   const gate = new Gate();
   const { runtime, of, states } = await folder({ broken, main }, gate.def);
   const id = await runtime.execute("main");
-  expect(await runtime.waitForCompletion(id)).toMatchObject({ e: { code: "BROKEN", path: "sub", cause: { path: "sub/bad" } } });
+  expect(await runtime.waitForCompletion(id)).toMatchObject({
+    e: { code: "BROKEN", path: "sub", cause: { path: "sub/bad" } },
+  });
   expect(of("runtime:error", id).map(({ path, handled }) => [path, handled])).toEqual([
     ["sub/bad", true],
     ["sub", true],
@@ -89,11 +118,20 @@ test("[R-ENG-41] fails the node when something inside fails unhandled, and its e
 });
 
 test("[R-ENG-41] refuses inputs that the inner Blueprint does not take, with the input's name", async () => {
-  const main = blueprint({ n: { uses: "test/give@1", with: { value: 5000 } }, sub: { uses: "./double.blueprint.json", in: { n: "n.out" } } }, { id: "main" });
+  const main = blueprint(
+    { n: { uses: "test/give@1", with: { value: 5000 } }, sub: { uses: "./double.blueprint.json", in: { n: "n.out" } } },
+    { id: "main" },
+  );
   const { runtime } = await folder({ double, main });
   const id = await runtime.execute("main");
   await expect(runtime.waitForCompletion(id)).rejects.toMatchObject({
-    details: { error: { code: "INVALID_INPUT", path: "sub", message: expect.stringContaining('input "n" must be <= 1000') as string } },
+    details: {
+      error: {
+        code: "INVALID_INPUT",
+        path: "sub",
+        message: expect.stringContaining('input "n" must be <= 1000') as string,
+      },
+    },
   });
 });
 
@@ -101,7 +139,13 @@ test("[R-ENG-42] retries and times out loops and Blueprints as a whole", async (
   const gate = new Gate();
   const sub = blueprint({ g: { uses: "test/gate@1" } }, { id: "sub", outputs: { v: { type: "any", from: "g.out" } } });
   const main = blueprint(
-    { s: { uses: "./sub.blueprint.json", timeout: "100ms", retry: { attempts: 2, initial: "10ms", backoff: "fixed", jitter: "none", on: ["timeout"] } } },
+    {
+      s: {
+        uses: "./sub.blueprint.json",
+        timeout: "100ms",
+        retry: { attempts: 2, initial: "10ms", backoff: "fixed", jitter: "none", on: ["timeout"] },
+      },
+    },
     { id: "main", outputs: { v: { type: "any", from: "s.v" } } },
   );
   const { runtime, clock, states } = await folder({ sub, main }, gate.def);
@@ -118,7 +162,8 @@ test("[R-ENG-42] retries and times out loops and Blueprints as a whole", async (
 test("[R-ENG-43] refuses Blueprints that use themselves, directly and through others", async () => {
   const use = (id: string, other: string): object => blueprint({ s: { uses: `./${other}.blueprint.json` } }, { id });
   const { runtime } = await folder({ a: use("a", "a"), b: use("b", "c"), c: use("c", "b") });
-  for (const id of ["a", "b", "c"]) await expect(runtime.execute(id)).rejects.toMatchObject({ code: "INVALID_BLUEPRINT" });
+  for (const id of ["a", "b", "c"])
+    await expect(runtime.execute(id)).rejects.toMatchObject({ code: "INVALID_BLUEPRINT" });
   expect(runtime.executions()).toEqual([]);
 });
 
@@ -149,7 +194,9 @@ test("[R-ENG-45] never mixes executions that run at once", async () => {
   });
   const { runtime, start, heard } = bench([slow]);
   undo.push(() => runtime.close());
-  const nodes = Object.fromEntries(Array.from({ length: 10 }, (_, at) => [`n${at}`, { uses: "test/slow@1", in: { in: "$inputs.who" } }]));
+  const nodes = Object.fromEntries(
+    Array.from({ length: 10 }, (_, at) => [`n${at}`, { uses: "test/slow@1", in: { in: "$inputs.who" } }]),
+  );
   const more = {
     inputs: { who: { type: "string" } },
     outputs: Object.fromEntries(Object.keys(nodes).map((name) => [name, { type: "any", from: `${name}.out` }])),
@@ -173,7 +220,11 @@ test("[R-ENG-46] shares the host's slots: higher priority first, equals in turn,
   undo.push(() => runtime.close());
   const nodes = { a: { uses: "test/gate@1" }, b: { uses: "test/gate@1" }, c: { uses: "test/gate@1" } };
   const who = new Map<string, string>();
-  for (const [name, priority] of [["low1", 0], ["low2", 0], ["high", 5]] as const) {
+  for (const [name, priority] of [
+    ["low1", 0],
+    ["low2", 0],
+    ["high", 5],
+  ] as const) {
     who.set(await runtime.execute({ inline: blueprint(nodes) }, {}, { priority, executionId: name }), name);
   }
   const order: string[] = [];

@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+
+import { openBlobStore } from "../../src/blobs/blob-store.ts";
+import { createCatalog } from "../../src/blueprint/catalog.ts";
+import { constructs } from "../../src/engine/constructs.ts";
+import { coreNodes } from "../../src/nodes/index.ts";
+import { Runtime } from "../../src/runtime.ts";
+import { give, node } from "./kit.ts";
+import { BAD_ITEM, dice, generate, interpret, sumOf, toBlueprint, type Spec } from "./reference.ts";
+
+const SEEDS = 400;
+
+const broken = (): Error => Object.assign(new Error("broken"), { code: "ECONNRESET" });
+const turns = dice(12_345);
+/** None to two turns of the event loop: so that nodes overtake each other. */
+async function pause(): Promise<void> {
+  for (let left = turns(3); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+}
+const work = node("work", async (ctx) => {
+  await pause();
+  if (ctx.attempt <= ctx.config.flaky) throw broken();
+  return { out: ctx.config.value + sumOf(ctx.in.add) + sumOf(ctx.in.many) + sumOf(ctx.in.in) };
+});
+const item = node("item", async (ctx) => {
+  await pause();
+  if (ctx.in.n === BAD_ITEM) throw broken();
+  return { out: ctx.in.n + ctx.config.value + sumOf(ctx.in.add) };
+});
+
+/** The engine's errors say more than the interpreter's: only the code counts. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  if ("code" in value) return { code: value.code };
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (key === "key" ? [] : [[key, plain(inner)]])),
+  );
+}
+
+async function run(
+  runtime: Runtime,
+  specs: readonly Spec[],
+): Promise<{ states: Record<string, string>; result: Record<string, unknown> | undefined }> {
+  const id = await runtime.execute({ inline: toBlueprint(specs) });
+  const result = await runtime.waitForCompletion(id).catch(() => undefined);
+  const { nodes } = runtime.snapshot(id) as { nodes: { path: string; s: string }[] };
+  return { states: Object.fromEntries(nodes.map(({ path, s }) => [path, s])), result };
+}
+
+test(`[R-ENG-60] agrees with a sequential interpreter on ${SEEDS} random Blueprints`, async () => {
+  const runtime = new Runtime({
+    catalog: createCatalog([...constructs, ...coreNodes, give, work, item]),
+    blobs: openBlobStore({ memory: true }),
+    keep: 1,
+  });
+  const seen = new Set<string>();
+  for (let seed = 0; seed < SEEDS; seed++) {
+    const specs = generate(seed);
+    const wanted = interpret(specs);
+    const { states, result } = await run(runtime, specs);
+    const what = `seed ${seed}: ${JSON.stringify(toBlueprint(specs)["nodes"])}`;
+    for (const { name } of specs) expect(`${name} ${states[name]}`, what).toBe(`${name} ${wanted.states[name]}`);
+    expect(result === undefined, what).toBe(wanted.fails);
+    if (result) {
+      const outputs = Object.fromEntries(
+        Object.entries(wanted.outputs).flatMap(([wire, value]) =>
+          wire.endsWith(".error") ? [] : [[wire.replace(".", "_"), value]],
+        ),
+      );
+      expect(plain(result), what).toEqual(plain(outputs));
+    }
+    for (const state of Object.values(wanted.states)) seen.add(state);
+    seen.add(wanted.fails ? "execution failed" : "execution completed");
+  }
+  expect([...seen].sort()).toEqual(["completed", "execution completed", "execution failed", "failed", "skipped"]);
+  await runtime.close();
+}, 60_000);
