@@ -253,7 +253,7 @@ test("[R-EXP-7] ends an evaluation that only recurses, by the parts under way", 
     Object.keys((await value("[1..5000]{ $string($): $sum([$, 1]) }", { budgetMs: 60_000 })) as object),
   ).toHaveLength(5000);
   expect((await failure(() => value("($f := function($x) { 1 + $f($x + 1) }; $f(0))"))).code).toBe("EXPRESSION");
-});
+}, 60_000);
 
 test("[R-EXP-7] keeps the limits of evaluations that run beside each other apart", async () => {
   const endless = compileExpression("($f := function($x) { $f($x + 1) }; $f(in.start))");

@@ -26,13 +26,14 @@ const chain = (length: number): string => {
 
 test("[R-BP-13] parses and checks 10,000 nodes of a JSON file in well under two seconds", () => {
   const text = chain(10_000);
-  const start = performance.now();
+  const before = process.cpuUsage();
   const { blueprint, problems } = parseBlueprint(text, "chain.blueprint.json");
   expect(problems).toEqual([]);
   expect(checkBlueprint(blueprint!, catalog)).toEqual([]);
-  // A third of this on an idle machine; the rest is for busy ones.
-  expect(performance.now() - start).toBeLessThan(2_000);
-});
+  // The processor's own time: a busy machine takes longer by the clock, not by this. Some 600 ms where it was written.
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(2_000);
+}, 60_000);
 
 test("[R-BP-13] takes a chain of 100,000 nodes without recursion, and names a long ring in short", () => {
   const text = chain(100_000);
@@ -42,4 +43,4 @@ test("[R-BP-13] takes a chain of 100,000 nodes without recursion, and names a lo
   const problems = checkBlueprint(ring.blueprint!, catalog);
   expect(problems.map(({ code }) => code)).toEqual(["CYCLE"]);
   expect(problems[0]!.message.length).toBeLessThan(400);
-}, 30_000);
+}, 120_000);
