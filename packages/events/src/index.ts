@@ -48,9 +48,14 @@ export type {
 export { command, defineContract, event } from "./core/define-contract.ts";
 export { EventsError } from "./core/errors.ts";
 export type { EventsErrorCode } from "./core/errors.ts";
+export type { Journal, JournalEntry, JournalOptions, JournalStats } from "./journal/journal.ts";
+export { recordedJournal } from "./journal/recording.ts";
+export { ringJournal } from "./journal/ring.ts";
 export { memoryPair } from "./transports/memory.ts";
 export type { MemoryPair, MemoryPairOptions } from "./transports/memory.ts";
 export { portTransport } from "./transports/port.ts";
+export { parentTransport, workerTransport } from "./transports/worker.ts";
+export type { WorkerLike } from "./transports/worker.ts";
 export { systemClock } from "./core/system-clock.ts";
 export type { Origin, Since, Where } from "./session/messages.ts";
 export type { Gap, LinkState, Peer, Violation } from "./session/session.ts";

@@ -121,7 +121,8 @@ class FileJournal<T> implements Journal<T> {
   #end: number;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
-  /** The last entry that is safely stored. */
+  /** The end of what is safely stored, and the last entry in it. */
+  #storedEnd: number;
   #stored: number;
   /** The last job of the file's queue; never rejects. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -139,6 +140,7 @@ class FileJournal<T> implements Journal<T> {
     this.#cutBytes = cutBytes;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#storedEnd = end;
     this.#stored = shelf.last;
   }
 
@@ -152,7 +154,7 @@ class FileJournal<T> implements Journal<T> {
     const ts = this.#clock.now();
     const seq = this.last + 1;
     const maxBytes = this.#options.maxEntryBytes ?? MAX_ENTRY_BYTES;
-    const record = packEntry(seq, seq - this.#stored, ts, value, maxBytes);
+    const record = packEntry(seq, this.#end - this.#storedEnd, ts, value, maxBytes);
     if (this.#pendingBytes > 0 && this.#pendingBytes + record.byteLength > limit) {
       throw new EventsError(
         "QUEUE_FULL",
@@ -245,7 +247,7 @@ class FileJournal<T> implements Journal<T> {
   }
 
   #writeTrim(): void {
-    this.#write(packTrim(this.#shelf.first, this.#clock.now()));
+    this.#write(packTrim(this.#shelf.first, this.#end - this.#storedEnd, this.#clock.now()));
   }
 
   #write(record: Uint8Array): void {
@@ -268,6 +270,7 @@ class FileJournal<T> implements Journal<T> {
       await writeAll(this.#file, bytes, at);
       if (this.#options.durability !== "process") await this.#file.datasync();
       this.#stored = seq;
+      this.#storedEnd = at + bytes.byteLength;
       this.#pendingBytes -= bytes.byteLength;
       await this.#compact();
     } catch (cause) {
@@ -287,7 +290,7 @@ class FileJournal<T> implements Journal<T> {
     const written = this.#end - this.#pendingBytes;
     if (from - MAGIC.byteLength < Math.max(COMPACT_BYTES, written - from)) return;
     const path = `${this.#path}.new`;
-    const head = Buffer.concat([MAGIC, packTrim(this.#shelf.first, this.#clock.now())]);
+    const head = Buffer.concat([MAGIC, packTrim(this.#shelf.first, 0, this.#clock.now())]);
     const copy = await open(path, "w+");
     try {
       await writeAll(copy, head, 0);
@@ -307,6 +310,7 @@ class FileJournal<T> implements Journal<T> {
     this.#file = copy;
     this.#shelf.moveBy(head.byteLength - from);
     this.#end += head.byteLength - from;
+    this.#storedEnd += head.byteLength - from;
     await old.close();
   }
 

@@ -2,11 +2,11 @@
  * The bytes of a journal, in memory and on disk alike: `length u32 | crc32c u32 | body`, little endian. `length` is that
  * of the body, the checksum is over the body. A body is one MessagePack array:
  *
- *     [0 | 1, seq, lag, ts, value]   an entry; 1: the value is lowered (see wire/payload.ts)
- *     [2, before, 0, ts, null]       a trim: entries before this number are forgotten
+ *     [0 | 1, seq, behind, ts, value]    an entry; 1: the value is lowered (see wire/payload.ts)
+ *     [2, before, behind, ts, null]      a trim: entries before this number are forgotten
  *
- * `lag` is seq less the last number that was safely stored when this one was written: it tells a reader which of the
- * entries before it had been promised to somebody.
+ * `behind` is the bytes between the end of what was safely stored, when this was appended, and the record itself: it
+ * tells a reader which bytes before it had been promised to somebody.
  */
 import { EventsError } from "../core/errors.ts";
 import { messagePackCodec } from "../wire/codec.ts";
@@ -25,14 +25,20 @@ const LOWERED = 1;
 const TRIM = 2;
 
 export type JournalRecord =
-  | { readonly kind: "entry"; readonly seq: number; readonly lag: number; readonly ts: number; readonly value: unknown }
-  | { readonly kind: "trim"; readonly before: number };
+  | {
+      readonly kind: "entry";
+      readonly seq: number;
+      readonly behind: number;
+      readonly ts: number;
+      readonly value: unknown;
+    }
+  | { readonly kind: "trim"; readonly before: number; readonly behind: number };
 
 const codec = messagePackCodec();
 
-export function packEntry(seq: number, lag: number, ts: number, value: unknown, maxBytes: number): Uint8Array {
+export function packEntry(seq: number, behind: number, ts: number, value: unknown, maxBytes: number): Uint8Array {
   const { value: copy, lowered } = copyOut(value, "bytes", maxBytes, MAX_DEPTH);
-  const record = pack([lowered ? LOWERED : PLAIN, seq, lag, ts, copy]);
+  const record = pack([lowered ? LOWERED : PLAIN, seq, behind, ts, copy]);
   if (record.byteLength > Math.min(maxBytes, MAX_BODY_BYTES)) {
     throw new EventsError(
       "LIMIT",
@@ -43,8 +49,8 @@ export function packEntry(seq: number, lag: number, ts: number, value: unknown, 
   return record;
 }
 
-export function packTrim(before: number, ts: number): Uint8Array {
-  return pack([TRIM, before, 0, ts, null]);
+export function packTrim(before: number, behind: number, ts: number): Uint8Array {
+  return pack([TRIM, before, behind, ts, null]);
 }
 
 function pack(body: unknown[]): Uint8Array {
@@ -77,20 +83,17 @@ export function unpack(bytes: Uint8Array): JournalRecord | undefined {
     return undefined;
   }
   if (!Array.isArray(fields) || fields.length !== 5) return undefined;
-  const [kind, seq, lag, ts, value] = fields as [number, number, number, number, unknown];
-  if (!Number.isSafeInteger(seq) || seq < 1 || !Number.isSafeInteger(lag) || !Number.isFinite(ts)) return undefined;
-  if (kind === TRIM) return { kind: "trim", before: seq };
+  const [kind, seq, behind, ts, value] = fields as [number, number, number, number, unknown];
+  if (!Number.isSafeInteger(seq) || seq < 1 || !(behind >= 0) || !Number.isFinite(ts)) return undefined;
+  if (kind === TRIM) return { kind: "trim", before: seq, behind };
   if (kind !== PLAIN && kind !== LOWERED) return undefined;
-  return { kind: "entry", seq, lag, ts, value: kind === LOWERED ? raise(value) : value };
+  return { kind: "entry", seq, behind, ts, value: kind === LOWERED ? raise(value) : value };
 }
 
+/** The way out of damage, for the texts of errors. */
+export const SALVAGE = "restore a copy, or read what stands before it with recordedJournal(bytes, { salvage: true })";
+
 export function damaged(what: string, seq: number, details: Readonly<Record<string, unknown>> = {}): EventsError {
-  return new EventsError(
-    "JOURNAL",
-    `Cannot read ${what}: entry ${seq} is damaged; read up to ${seq - 1}, or restore a copy`,
-    {
-      ...details,
-      seq,
-    },
-  );
+  const text = `Cannot read ${what}: entry ${seq} is damaged; ${SALVAGE}`;
+  return new EventsError("JOURNAL", text, { ...details, seq });
 }

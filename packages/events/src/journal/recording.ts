@@ -13,7 +13,13 @@ import { RecordScanner } from "./scan-records.ts";
  * const bytes = new Uint8Array(await (await fetch("run.atj")).arrayBuffer());
  * bus.replay(recordedJournal(bytes), { speed: 10 });
  */
-export function recordedJournal<T = unknown>(bytes: Uint8Array): Journal<T> {
+export function recordedJournal<T = unknown>(
+  bytes: Uint8Array,
+  options: {
+    /** Ends before a damaged or missing entry instead of failing. Default false. */
+    readonly salvage?: boolean;
+  } = {},
+): Journal<T> {
   const places: { readonly at: number; readonly size: number }[] = [];
   let base = 1;
   let first = 1;
@@ -21,8 +27,12 @@ export function recordedJournal<T = unknown>(bytes: Uint8Array): Journal<T> {
     if (record.kind === "trim") first = Math.max(first, record.before);
     else if (places.push({ at, size }) === 1) base = record.seq;
   });
-  scanner.push(bytes);
-  scanner.end();
+  try {
+    scanner.push(bytes);
+    scanner.end();
+  } catch (error) {
+    if (!options.salvage || places.length === 0) throw error;
+  }
   first = Math.max(first, base);
   const last = places.length > 0 ? base + places.length - 1 : first - 1;
   let closed = false;

@@ -3,11 +3,11 @@
  *
  * 1. A record that is cut short or fails its checksum, with nothing after it that was stored later: a torn end, as a
  *    crash leaves it. Everything before it stands; `goodEnd` says where it begins.
- * 2. The same, but a later record says (by its `lag`) that the bad one had been safely stored before: damage. Error.
+ * 2. The same, but a later record says (by its `behind`) that the bad one had been safely stored before: damage. Error.
  * 3. A number that does not follow the one before it: something is missing. Error.
  */
 import { EventsError } from "../core/errors.ts";
-import { recordBytesAt, damaged, RECORD_HEADER_BYTES, unpack, type JournalRecord } from "./record.ts";
+import { recordBytesAt, SALVAGE, damaged, RECORD_HEADER_BYTES, unpack, type JournalRecord } from "./record.ts";
 
 /** Begins every journal file. The line ends show a copy that was treated as text. */
 export const MAGIC: Uint8Array = Uint8Array.of(0x41, 0x54, 0x4a, 0x31, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -91,7 +91,7 @@ export class RecordScanner {
     }
     if (record.kind === "entry") {
       if (this.last !== undefined && record.seq !== this.last + 1) {
-        const text = `Cannot read ${this.#what}: entry ${record.seq} follows ${this.last}; restore a copy, or read up to ${this.last}`;
+        const text = `Cannot read ${this.#what}: entry ${record.seq} follows ${this.last}; ${SALVAGE}`;
         throw new EventsError("JOURNAL", text, { after: this.last, found: record.seq });
       }
       this.last = record.seq;
@@ -108,9 +108,8 @@ export class RecordScanner {
     if (at + size > this.#rest.byteLength) return isEnd ? 1 : 0;
     const record = unpack(this.#rest.subarray(at, at + size));
     if (!record) return 1;
-    const last = this.last ?? 0;
-    if (record.kind === "entry" && record.seq > last && record.seq - record.lag > last) {
-      throw damaged(this.#what, last + 1, { offset: this.goodEnd });
+    if (this.#offset + at - record.behind > this.goodEnd) {
+      throw damaged(this.#what, (this.last ?? 0) + 1, { offset: this.goodEnd });
     }
     return size;
   }
