@@ -18,7 +18,7 @@ export interface RuntimeIPCOptions {
   readonly bus?: RuntimeBus;
   /** Left out: the runtime's own. */
   readonly library?: Library;
-  readonly clock?: Pick<Clock, "now" | "monotonic" | "after">;
+  readonly clock?: Pick<Clock, "now" | "monotonic">;
   /** Makes ids of executions. Default: random UUIDs. */
   readonly newId?: () => string;
   /** Hears of events that could not be emitted. Default: `console.error`. */
@@ -47,7 +47,7 @@ export class RuntimeIPC {
   readonly #ownsRuntime: boolean;
   readonly #relay: Relay;
   readonly #answers: Answers;
-  readonly #clock: Pick<Clock, "now" | "monotonic" | "after">;
+  readonly #clock: Pick<Clock, "now" | "monotonic">;
   readonly #newId: () => string;
   #stops: (() => void)[] | undefined;
   #closing: Promise<void> | undefined;
@@ -64,7 +64,6 @@ export class RuntimeIPC {
     this.#relay = new Relay({
       bus: this.events,
       runtime: this.runtime,
-      clock: this.#clock,
       onError: options.onError ?? ((fault) => console.error(fault)),
     });
   }

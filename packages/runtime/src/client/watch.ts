@@ -58,7 +58,8 @@ export function watch(bus: RuntimeBus, executionId: string, hear: (message: Exec
     const subscription = bus.on(
       "runtime:*",
       (data, meta) => {
-        if (isOld()) return;
+        // Commands of this very bus pass by as well.
+        if (isOld() || !("seq" in data || meta.name === "runtime:result")) return;
         const message = { type: meta.name, data, snapshot: meta.snapshot === true } as ExecutionMessage;
         if (early) early.push(message);
         else tell(message);

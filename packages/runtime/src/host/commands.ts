@@ -13,7 +13,7 @@ export interface CommandServiceOptions {
   readonly runtime: Runtime;
   readonly relay: Relay;
   readonly answers: Answers;
-  readonly clock: Pick<Clock, "now" | "after">;
+  readonly clock: Pick<Clock, "now">;
   readonly newId: () => string;
 }
 
@@ -95,7 +95,7 @@ function execute(
 }
 
 async function begin(
-  { runtime, relay, clock }: CommandServiceOptions,
+  { runtime, relay }: CommandServiceOptions,
   request: ExecuteRequest,
   executionId: string,
   { peer }: HandlerContext,
@@ -113,7 +113,7 @@ async function begin(
     return { seq, executionId, planHash, nodes };
   } finally {
     // The reply leaves in this turn; what the engine said meanwhile follows in the next.
-    clock.after(0, () => relay.release(executionId));
+    setImmediate(() => relay.release(executionId));
   }
 }
 

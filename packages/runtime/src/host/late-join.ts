@@ -2,6 +2,7 @@ import type { Where } from "@atomiton/events";
 
 import type { HostEvents, RuntimeBus } from "../contract.ts";
 import type { Runtime } from "../runtime.ts";
+import { toldEnd } from "./carriable.ts";
 import type { Relay } from "./relay.ts";
 
 /** The past of one execution, by event name, in the order in which a late client should read it. */
@@ -42,13 +43,14 @@ function past(runtime: Runtime, relay: Relay, executionId: string): Past {
   // Not yet begun, for those outside: all of it follows as events.
   if (relay.isHeld(executionId)) return {};
   const { started, logs, outputs, errors, progress, terminal } = runtime.history(executionId);
+  const end = terminal && toldEnd(terminal);
   return {
     ...(started && { "runtime:started": [started] }),
     "runtime:output": outputs,
     "runtime:log": logs,
     ...(progress && { "runtime:progress": [progress] }),
     "runtime:state": [runtime.snapshot(executionId)],
-    "runtime:error": [...errors, ...(terminal && "error" in terminal ? [terminal] : [])],
-    ...(terminal && "result" in terminal && { "runtime:completed": [terminal] }),
+    "runtime:error": [...errors, ...(end && "error" in end ? [end] : [])],
+    ...(end && "result" in end && { "runtime:completed": [end] }),
   };
 }

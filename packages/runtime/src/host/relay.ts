@@ -3,15 +3,13 @@
  * execution follows its end. One exception: while `execute` is being answered the execution's events wait, so that the
  * reply comes before `started`. What waits is not yet part of a snapshot: a late client gets it once, as an event.
  */
-import type { Clock } from "@atomiton/events";
-
 import type { RuntimeBus, RuntimeMessage } from "../contract.ts";
 import type { Runtime } from "../runtime.ts";
+import { toldEnd, whyNotCarriable } from "./carriable.ts";
 
 export interface RelayOptions {
   readonly bus: RuntimeBus;
   readonly runtime: Runtime;
-  readonly clock: Pick<Clock, "now">;
   /** Hears what could not be emitted. */
   readonly onError: (fault: unknown) => void;
 }
@@ -60,32 +58,17 @@ export class Relay {
   }
 
   #emit(message: RuntimeMessage): void {
-    const { bus, onError, clock } = this.#options;
+    const { bus, onError } = this.#options;
     try {
-      bus.emit(message.type, message.data);
+      if (message.type === "runtime:completed") {
+        const end = toldEnd(message.data);
+        if ("result" in end) bus.emit("runtime:completed", end);
+        else bus.emit("runtime:error", end);
+      } else if (message.type !== "runtime:result" || !whyNotCarriable(message.data.result)) {
+        bus.emit(message.type, message.data);
+      }
     } catch (fault) {
       onError(fault);
-      if (!isTerminal(message)) return;
-      // The end must reach those who wait for it, even where its own payload cannot.
-      const { executionId, seq, epoch } = message.data as { executionId: string; seq: number; epoch: number };
-      const text = `Cannot send how the execution ended: ${fault instanceof Error ? fault.message : String(fault)}`;
-      bus.emit("runtime:error", {
-        executionId,
-        seq,
-        epoch,
-        ts: clock.now(),
-        error: text,
-        code: "INVALID_PAYLOAD",
-        scope: "execution",
-        detail: { code: "INVALID_PAYLOAD", class: "internal", message: text, retryable: false },
-        handled: false,
-        terminal: true,
-        state: "failed",
-      });
     }
   }
-}
-
-function isTerminal(message: RuntimeMessage): boolean {
-  return message.type === "runtime:completed" || (message.type === "runtime:error" && message.data.terminal);
 }
