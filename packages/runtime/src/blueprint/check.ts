@@ -29,6 +29,8 @@ export interface CheckOptions {
 
 /** Blueprints inside Blueprints; deeper is a mistake. */
 const MAX_SUB_LEVELS = 32;
+/** More problems than these are counted, not listed. */
+const MAX_PROBLEMS = 500;
 /**
  * Everything that is wrong with a Blueprint, its sub-blueprints' problems included. Empty, or warnings only: it can run.
  * @example
@@ -52,7 +54,12 @@ class Check {
 
   run(blueprint: Blueprint): Problem[] {
     this.#blueprint(blueprint, [blueprint.file]);
-    return this.#problems;
+    const more = this.#problems.length - MAX_PROBLEMS;
+    const last = this.#problems[MAX_PROBLEMS - 1];
+    if (more <= 0 || !last) return this.#problems;
+    const severity = this.#problems.some((problem) => problem.severity === "error") ? "error" : "warning";
+    const message = `Cannot list every problem: there are ${more} more; mend these first`;
+    return [...this.#problems.slice(0, MAX_PROBLEMS), { ...last, severity, where: "", message }];
   }
 
   /** `trail`: the files from the first one to this one, for recursion. Bounded by MAX_SUB_LEVELS, so this may recurse. */

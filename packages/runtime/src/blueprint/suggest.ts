@@ -18,14 +18,19 @@ function distance(a: string, b: string): number {
   return last[b.length] ?? Infinity;
 }
 
+/** Words that one suggestion looks at: a graph with thousands of wrong wires must still be checked at once. */
+const COMPARED = 500;
+
 /** The known word that was most likely meant, or undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const limit = word.length < 2 ? 0 : Math.max(1, Math.floor(word.length / 3));
   const lower = word.toLowerCase();
   let found: string | undefined;
   let least = limit + 1;
+  let compared = 0;
   for (const candidate of known) {
     if (Math.abs(candidate.length - word.length) >= least) continue;
+    if (++compared > COMPARED) break;
     const edits = candidate.toLowerCase() === lower ? 0 : distance(lower, candidate.toLowerCase());
     if (edits < least) [found, least] = [candidate, edits];
   }

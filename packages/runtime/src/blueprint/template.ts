@@ -4,7 +4,8 @@
  */
 
 import { RuntimeError } from "../errors.ts";
-import { compileExpression, type EvaluateOptions, type Expression, type Scope } from "./expression.ts";
+import type { EvaluateOptions } from "./evaluation-limits.ts";
+import { compileExpression, type Expression, type Scope } from "./expression.ts";
 
 export interface Template {
   /** No expression in it: `value` is what `evaluate` gives, always. */

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { dirname, join, relative, resolve, sep } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import type { NodeCatalog } from "../blueprint/catalog.ts";
 import { checkBlueprint } from "../blueprint/check.ts";
@@ -40,10 +41,8 @@ export interface LibraryOptions {
   catalog?: NodeCatalog;
 }
 
-/** Parsed files that are kept, the least recently used going first. */
-const KEPT_FILES = 256;
-/** Characters that a kept file may have; larger ones are parsed again. */
-const KEPT_CHARACTERS = 1024 * 1024;
+/** Characters of the parsed files that are kept, the least recently used going first; a larger file is parsed each time. */
+const KEPT_CHARACTERS = 8 * 1024 * 1024;
 
 const NO_TYPES: NodeCatalog = { get: () => undefined, all: () => [] };
 
@@ -67,7 +66,8 @@ interface Opened extends Parsed {
 class FolderLibrary implements Library {
   readonly dir: string;
   readonly #catalog: NodeCatalog | undefined;
-  readonly #parsed = new Map<string, Parsed>();
+  readonly #parsed = new Map<string, { readonly parsed: Parsed; readonly characters: number }>();
+  #keptCharacters = 0;
 
   constructor(dir: string, { catalog }: LibraryOptions) {
     this.dir = dir;
@@ -76,7 +76,11 @@ class FolderLibrary implements Library {
 
   async list(): Promise<BlueprintEntry[]> {
     const entries: BlueprintEntry[] = [];
-    for (const path of await findBlueprints(this.dir)) entries.push(this.#entryOf(path));
+    for (const path of await findBlueprints(this.dir)) {
+      entries.push(this.#entryOf(path));
+      // A folder of many files must not hold up what else runs here.
+      await setImmediate();
+    }
     const taken = new Map<string, number>();
     for (const { id } of entries) taken.set(id, (taken.get(id) ?? 0) + 1);
     return entries.map((entry) => ((taken.get(entry.id) ?? 0) > 1 ? { ...entry, id: entry.file } : entry));
@@ -185,11 +189,25 @@ class FolderLibrary implements Library {
     // As the user named the folder: what messages show, and where relative paths of the Blueprint start.
     const file = join(this.dir, found.path.split("/").join(sep));
     const key = `${file}\0${createHash("sha256").update(found.text).digest("hex")}`;
-    const parsed = this.#parsed.get(key) ?? parseBlueprint(found.text, file);
-    this.#parsed.delete(key);
-    if (found.text.length <= KEPT_CHARACTERS) this.#parsed.set(key, parsed);
-    if (this.#parsed.size > KEPT_FILES) this.#parsed.delete(this.#parsed.keys().next().value ?? "");
+    const parsed = this.#parsed.get(key)?.parsed ?? parseBlueprint(found.text, file);
+    this.#keep(key, parsed, found.text.length);
     return { ...parsed, found };
+  }
+
+  #keep(key: string, parsed: Parsed, characters: number): void {
+    this.#forget(key);
+    if (characters > KEPT_CHARACTERS) return;
+    this.#parsed.set(key, { parsed, characters });
+    this.#keptCharacters += characters;
+    for (const oldest of this.#parsed.keys()) {
+      if (this.#keptCharacters <= KEPT_CHARACTERS) break;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#keptCharacters -= this.#parsed.get(key)?.characters ?? 0;
+    this.#parsed.delete(key);
   }
 
   #checked({ blueprint, problems }: Parsed): { blueprint?: Blueprint; problems: Problem[] } {

@@ -35,6 +35,17 @@ test("[R-BP-13] parses and checks 10,000 nodes of a JSON file in well under two 
   expect((user + system) / 1000).toBeLessThan(2_000);
 }, 60_000);
 
+test("[R-CHK-13] counts the problems past the five hundredth, and looks for near names within bounds", () => {
+  const text = chain(10_000).replaceAll(".text", ".txt").replace('"from":"n9999.txt"', '"from":"n9999.text"');
+  const wrong = text.replaceAll('"text":"n', '"text":"m');
+  for (const graph of [text, wrong]) {
+    const problems = checkBlueprint(parseBlueprint(graph, "wrong.blueprint.json").blueprint!, catalog);
+    expect(problems).toHaveLength(501);
+    expect(problems.at(-1)).toMatchObject({ severity: "error" });
+    expect(problems.at(-1)?.message).toMatch(/there are \d+ more/);
+  }
+}, 60_000);
+
 test("[R-BP-13] takes a chain of 100,000 nodes without recursion, and names a long ring in short", () => {
   const text = chain(100_000);
   const { blueprint } = parseBlueprint(text, "chain.blueprint.json");
