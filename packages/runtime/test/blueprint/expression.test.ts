@@ -273,8 +273,7 @@ test("[R-EXP-8] ends by its signal, with the signal's reason", async () => {
   await expect(value("in.limit", { signal: aborted })).rejects.toThrow("cancelled");
   const control = new AbortController();
   const running = value("($f := function($x) { $f($x + 1) }; $f(0))", { signal: control.signal, budgetMs: 60_000 });
-  // real time: it can only fire because the evaluation gives the event loop its turns.
-  setTimeout(() => control.abort(new Error("enough")), 5);
+  setTimeout(() => control.abort(new Error("enough")), 5); // real time: it fires only because the evaluation gives others turns
   await expect(running).rejects.toThrow("enough");
 });
 
