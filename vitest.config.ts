@@ -20,6 +20,8 @@ export default defineConfig({
       {
         // Real Chromium, what runs in a page: transports, the page's tick.
         extends: true,
+        // Found late, they would reload the page in the middle of a test.
+        optimizeDeps: { include: ["msgpackr", "zod"] },
         test: {
           name: "browser",
           include: ["packages/*/test/**/*.browser.test.ts"],

@@ -1,6 +1,8 @@
 /** What runs in Node alone. Its place in the house: a door, like `index.ts`. */
 export { fileJournal } from "./journal/file.ts";
 export type { FileJournalOptions } from "./journal/file.ts";
+export { parentTransport, workerTransport } from "./transports/worker.ts";
+export type { WorkerLike } from "./transports/worker.ts";
 export { webSocketTransport } from "./transports/websocket-node.ts";
 export { serveBus, webSocketServer } from "./transports/websocket-server.ts";
 export type { WebSocketOptions } from "./transports/websocket.ts";
