@@ -167,7 +167,7 @@ export class Runtime {
     try {
       const blueprint = await this.#resolve(target);
       const plan = this.#compile(blueprint);
-      const secrets = this.#secretsOf(blueprint);
+      const secrets = this.#secretsOf(plan);
       const values = await this.#inputsOf(blueprint, input);
       this.#refuseClosed();
       const execution = new Execution({
@@ -191,7 +191,7 @@ export class Runtime {
   }
 
   /** Calls `hear` with each progress of the execution, at most ten a second, the last one always. Returns what stops it. */
-  onProgress(executionId: string, hear: (progress: RuntimeProgress) => void): () => void {
+  onProgress(executionId: string, hear: (progress: Omit<RuntimeProgress, "executionId">) => void): () => void {
     this.#find(executionId);
     return this.on((message) => message.type === "runtime:progress" && hear(message.data), { executionId });
   }
@@ -328,10 +328,10 @@ export class Runtime {
     });
   }
 
-  #secretsOf(blueprint: Blueprint): Record<string, string> {
+  #secretsOf({ secrets: names, blueprint }: Plan): Record<string, string> {
     const values: Record<string, string> = {};
     const missing: string[] = [];
-    for (const name of blueprint.secrets) {
+    for (const name of names) {
       if (Object.hasOwn(this.#secrets, name)) values[name] = this.#secrets[name]!;
       else missing.push(name);
     }

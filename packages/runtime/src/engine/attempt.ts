@@ -44,10 +44,10 @@ export class Attempt {
   /** The node has told its progress. */
   hasReported = false;
   /** Items that the node gave to its stream ports. */
-  readonly streams: Map<string, unknown[]> = new Map();
+  streams: Map<string, unknown[]> | undefined;
   #controller: AbortController | undefined;
   #processes: AbortController | undefined;
-  readonly #running = new Set<Promise<unknown>>();
+  #running: Set<Promise<unknown>> | undefined;
   #aborted: CancelReason | undefined;
   #onAbort: (() => void) | undefined;
   #isRunning = false;
@@ -127,8 +127,9 @@ export class Attempt {
 
   /** The attempt ends no sooner than this. */
   holdFor<T>(process: Promise<T>): Promise<T> {
-    this.#running.add(process);
-    const done = (): void => void this.#running.delete(process);
+    const running = (this.#running ??= new Set());
+    running.add(process);
+    const done = (): void => void running.delete(process);
     process.then(done, done);
     return process;
   }
@@ -148,7 +149,7 @@ export class Attempt {
       in: inputs,
       ...(item ? { item: item.value, index: item.index, key: item.key } : {}),
       run: { ...facts.run, attempt: this.number },
-      secrets: facts.secrets,
+      secrets: this.scheduler.secretsOf(this.scope.template),
       vars: host.vars,
     };
   }
@@ -197,10 +198,8 @@ export class Attempt {
       result = Promise.reject(error);
     }
     result.then(
-      (value) =>
-        this.#running.size > 0 ? void this.#afterProcesses(() => this.#succeed(value)) : this.#succeed(value),
-      (error: unknown) =>
-        this.#running.size > 0 ? void this.#afterProcesses(() => this.#fail(error)) : this.#fail(error),
+      (value) => this.#afterProcesses(() => this.#succeed(value)),
+      (error: unknown) => this.#afterProcesses(() => this.#fail(error)),
     );
   }
 
@@ -251,19 +250,21 @@ export class Attempt {
     else this.scheduler.finish(this, { kind: "failed", error: toRtError(reason, this.path, this.number) });
   }
 
-  /** The node has ended, its processes have not: they are told to, and waited for. */
-  async #afterProcesses(then: () => void): Promise<void> {
-    this.#processes?.abort(
-      this.#aborted ?? new CancelReason("cancel", "its node has ended", this.scheduler.host.clock.now(), GRACE_MS),
-    );
-    await Promise.allSettled(this.#running);
-    then();
+  /** The node has ended; processes that it left are told to end, and waited for. */
+  #afterProcesses(then: () => void): void {
+    if (!this.#running?.size) {
+      then();
+      return;
+    }
+    const { clock } = this.scheduler.host;
+    this.#processes?.abort(this.#aborted ?? new CancelReason("cancel", "its node has ended", clock.now(), GRACE_MS));
+    void Promise.allSettled(this.#running).then(then);
   }
 
   /** The grace is over. Processes are being killed: their end is waited for; code that ignores its signal is not. */
   async #giveUp(): Promise<void> {
     if (this.node.kind !== "node") return;
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled(this.#running ?? []);
     if (this.isOver) return;
     this.#finish({ kind: "failed", error: toRtError(new RuntimeError("E_STATE", "given up"), this.path, this.number) });
   }

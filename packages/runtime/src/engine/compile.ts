@@ -31,7 +31,7 @@ export interface CompileOptions {
 export function compile(blueprint: Blueprint, options: CompileOptions): Plan {
   const compiler = new Compiler(options);
   const root = compiler.blueprint(blueprint, 0);
-  return { root, hash: compiler.hash.digest("hex"), blueprint };
+  return { root, hash: compiler.hash.digest("hex"), blueprint, secrets: [...compiler.secrets] };
 }
 
 /** Nodes and outputs of a Blueprint or of a loop's body. */
@@ -42,8 +42,11 @@ interface Graph {
 
 class Compiler {
   readonly hash: Hash = createHash("sha256");
+  readonly secrets = new Set<string>();
   readonly #options: CompileOptions;
   readonly #ports = new Map<AnyNodeDef, NodePorts>();
+  readonly #outputs = new Map<NodePorts, PlanNode["outputs"]>();
+  readonly #defaults = new Map<AnyNodeDef, ReturnType<typeof compileConfig>>();
   readonly #templates = new Map<Blueprint, Template>();
 
   constructor(options: CompileOptions) {
@@ -56,6 +59,7 @@ class Compiler {
     const outputs = [...blueprint.outputs.values()].map(({ name, from }) => ({ name, from }));
     const template = this.#graph({ nodes: blueprint.nodes, outputs }, blueprint, depth, true);
     this.#templates.set(blueprint, template);
+    for (const name of blueprint.secrets) this.secrets.add(name);
     return template;
   }
 
@@ -136,7 +140,7 @@ class Compiler {
       : kind === "loop"
         ? this.#body(decl, blueprint, depth)
         : undefined;
-    const config = used ? { staticConfig: {}, config: undefined, rawConfig: {} } : compileConfig(decl, def);
+    const config = used ? { staticConfig: {}, config: undefined, rawConfig: {} } : this.#configOf(decl, def);
     const ports = used ? portsOf(decl, used) : this.#portsOf(decl, def, config.staticConfig);
     const join = joinOf(decl, def);
     const inputs = [...decl.in].map(([name, refs]): PlanInput => {
@@ -162,7 +166,7 @@ class Compiler {
       def,
       kind,
       inputs,
-      outputs: new Map([...ports.outputs].flatMap(([name, port]) => (port.def ? [[name, port.def] as const] : []))),
+      outputs: this.#outputsOf(ports),
       after: decl.after.map(({ node, port, at }) => {
         const target = ids.get(node);
         if (target !== undefined) return { node: target, port };
@@ -174,7 +178,7 @@ class Compiler {
       when: decl.when === undefined ? undefined : compileCondition(decl.when),
       ...config,
       idempotencyKey: decl.idempotencyKey === undefined ? undefined : compileText(decl.idempotencyKey),
-      timeoutMs: decl.timeoutMs,
+      timeoutMs: shorter(decl.timeoutMs, used?.policy.timeoutMs),
       retry: decl.retry,
       child,
       key: kind === "loop" && typeof decl.with["key"] === "string" ? compileText(decl.with["key"]) : undefined,
@@ -215,6 +219,23 @@ class Compiler {
     const body: Body = decl.body ?? { nodes: new Map(), outputs: new Map() };
     const outputs = [...body.outputs].map(([name, from]) => ({ name, from }));
     return this.#graph({ nodes: body.nodes, outputs }, blueprint, depth + 1, false);
+  }
+
+  /** Nodes without a configuration of their own share the parsed defaults. */
+  #configOf(decl: NodeDecl, def: AnyNodeDef): ReturnType<typeof compileConfig> {
+    if (Object.keys(decl.with).length > 0) return compileConfig(decl, def);
+    let known = this.#defaults.get(def);
+    if (!known) this.#defaults.set(def, (known = compileConfig(decl, def)));
+    return known;
+  }
+
+  #outputsOf(ports: NodePorts): PlanNode["outputs"] {
+    let known = this.#outputs.get(ports);
+    if (!known) {
+      known = new Map([...ports.outputs].flatMap(([name, port]) => (port.def ? [[name, port.def] as const] : [])));
+      this.#outputs.set(ports, known);
+    }
+    return known;
   }
 
   /** Most nodes of a large graph share a definition whose ports depend on nothing. */
@@ -313,6 +334,11 @@ function weigh(drafts: readonly Draft[], { outStart, outTarget, need }: Edges, b
     weights[from] = longest + 1;
   }
   return weights;
+}
+
+/** A node's own limit and that of the Blueprint it runs: whichever ends first. */
+function shorter(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** `core/merge` says in its configuration how its wires join; other ports that take several wait for all. */

@@ -38,6 +38,7 @@ export function makeContext(
     (message: string, data?: unknown): void => {
       if (!isLate()) recorder.log(attempt.path, number, level, String(message), data === undefined ? {} : { data });
     };
+  let logs: NodeContext<any, any, any>["log"] | undefined;
   const memory = (): InstanceMemory => {
     let found = scope.memory.get(node.id);
     if (!found) scope.memory.set(node.id, (found = { heartbeat: undefined, steps: new Map() }));
@@ -75,10 +76,13 @@ export function makeContext(
       progress.report(attempt.path, done, total, message);
       if (total !== undefined && total > 0) progress.advance(scope, node.id, Math.max(0, done / total));
     },
-    log: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
+    get log() {
+      return (logs ??= { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") });
+    },
     async secret(name) {
       refuseLate("read a secret");
-      if (Object.hasOwn(facts.secrets, name)) return facts.secrets[name]!;
+      const secrets = scheduler.secretsOf(scope.template);
+      if (Object.hasOwn(secrets, name)) return secrets[name]!;
       throw new NodeError(`Cannot read the secret "${name}": the Blueprint does not list it; add it to its "secrets"`, {
         code: "UNKNOWN_SECRET",
         class: "config",
@@ -136,7 +140,8 @@ function gather(attempt: Attempt, name: string, item: unknown): void {
     );
   }
   const checked = port.schema.safeParse(item);
-  const items = attempt.streams.get(name) ?? [];
+  const streams = (attempt.streams ??= new Map<string, unknown[]>());
+  const items = streams.get(name) ?? [];
   if (!checked.success) {
     throw new NodeError(
       `Cannot take item ${items.length} on "${name}" of "${attempt.path}": ${issuesText(checked.error.issues)}; ${attempt.node.def.type} breaks its own schema`,
@@ -149,7 +154,7 @@ function gather(attempt: Attempt, name: string, item: unknown): void {
       { code: "LIMIT", class: "resource", retryable: false },
     );
   }
-  if (items.length === 0) attempt.streams.set(name, items);
+  if (items.length === 0) streams.set(name, items);
   items.push(item);
 }
 

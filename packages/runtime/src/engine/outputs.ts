@@ -40,7 +40,7 @@ export function collectOutputs(attempt: Attempt, result: unknown): Values {
     (outputs ??= {})[name] = value;
   }
   for (const [name, port] of node.outputs) {
-    if (port.mode === "stream") (outputs ??= {})[name] = streams.get(name) ?? [];
+    if (port.mode === "stream") (outputs ??= {})[name] = streams?.get(name) ?? [];
   }
   return outputs ?? NONE;
 }

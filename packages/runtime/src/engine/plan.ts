@@ -99,4 +99,6 @@ export interface Plan {
   readonly root: Template;
   readonly hash: string;
   readonly blueprint: Blueprint;
+  /** Names that it or a Blueprint inside it lists. */
+  readonly secrets: readonly string[];
 }

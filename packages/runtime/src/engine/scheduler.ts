@@ -4,12 +4,13 @@
  * 2. `#settle` is the only place that makes an instance final; whoever is late is dropped by its attempt's token.
  * 3. Work is a list, never recursion: a chain of any length settles on one stack frame (`turn`).
  */
+import type { Blueprint } from "../blueprint/model.ts";
 import type { RtError } from "../errors.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
 import { backoffMs, CancelReason, isWorthRetrying } from "./failure.ts";
 import { GRACE_MS, type EngineHost } from "./host.ts";
 import { whyNotReady } from "./inputs.ts";
-import type { PlanNode } from "./plan.ts";
+import type { PlanNode, Template } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { isWon, losersOf } from "./race.ts";
 import { ReadyQueue } from "./ready.ts";
@@ -61,6 +62,7 @@ export class Scheduler implements Claimant {
   liveScopes = 0;
   root!: Scope;
   readonly #ready = new ReadyQueue();
+  readonly #secrets = new Map<Blueprint, Readonly<Record<string, string>>>();
   /** Final instances whose tokens are still to be put. */
   #final: { scope: Scope; node: number }[] = [];
   #ended: Scope[] = [];
@@ -79,6 +81,19 @@ export class Scheduler implements Claimant {
       () => this.root,
       (told) => recorder.progress(told),
     );
+  }
+
+  /** A Blueprint gets the secrets that it lists itself, also inside another. */
+  secretsOf({ blueprint }: Template): Readonly<Record<string, string>> {
+    let own = this.#secrets.get(blueprint);
+    if (!own) {
+      const { secrets } = this.facts;
+      own = Object.fromEntries(
+        blueprint.secrets.flatMap((name) => (Object.hasOwn(secrets, name) ? [[name, secrets[name]!]] : [])),
+      );
+      this.#secrets.set(blueprint, own);
+    }
+    return own;
   }
 
   get priority(): number {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterEach, expect, test } from "vitest";
 
+import { Runtime } from "../../src/runtime.ts";
 import { bench, blueprint, Gate, node, type Bench } from "./kit.ts";
 
 const undo: (() => Promise<unknown>)[] = [];
@@ -42,7 +43,7 @@ const double = {
 };
 
 test("[R-ENG-40] runs a Blueprint as a node: its inputs with defaults, its outputs as ports, its nodes under its path", async () => {
-  const { runtime, run, states } = await folder({ double });
+  const { runtime, states } = await folder({ double });
   const outputs = { outputs: { v: { type: "any", from: "twice.v" }, d: { type: "any", from: "standard.v" } } };
   const nodes = {
     n: { uses: "test/give@1", with: { value: 5 } },
@@ -71,7 +72,6 @@ test("[R-ENG-40] runs a Blueprint as a node: its inputs with defaults, its outpu
     "twice",
     "twice/a",
   ]);
-  void run;
 });
 
 test("[R-ENG-40] runs Blueprints inside loops inside Blueprints, each in a scope of its own", async () => {
@@ -159,6 +159,45 @@ test("[R-ENG-42] retries and times out loops and Blueprints as a whole", async (
   expect(clock.waiting).toBe(0);
 });
 
+test("[R-ENG-42] ends a Blueprint used as a node at the timeout of its own policy", async () => {
+  const gate = new Gate();
+  const sub = blueprint({ g: { uses: "test/gate@1" } }, { id: "sub", policy: { timeout: "100ms" } });
+  const main = blueprint({ s: { uses: "./sub.blueprint.json", timeout: "1h" } }, { id: "main" });
+  const { runtime, clock } = await folder({ sub, main }, gate.def);
+  const id = await runtime.execute("main");
+  await clock.move(100);
+  await expect(runtime.waitForCompletion(id)).rejects.toMatchObject({
+    details: { error: { code: "TIMEOUT", path: "s" } },
+  });
+});
+
+test("[R-RUN-10] gives a Blueprint inside another the secrets that it lists itself, and no others", async () => {
+  const seen: unknown[] = [];
+  const ask = (ctx: any, name: string): Promise<string> => ctx.secret(name).catch((error: any) => error.error.code);
+  const look = node("look", async (ctx) => void seen.push([ctx.path, ctx.config.v, await ask(ctx, "a"), await ask(ctx, "b")]));
+  const sub = blueprint({ l: { uses: "test/look@1", with: { v: "${ secrets.a }" } } }, { id: "sub", secrets: ["a"] });
+  const main = blueprint(
+    { s: { uses: "./sub.blueprint.json" }, l: { uses: "test/look@1", with: { v: "${ secrets.b }" } } },
+    { id: "main", secrets: ["b"] },
+  );
+  const { dir, runtime } = await folder({ sub, main }, look);
+  const host = new Runtime({
+    dir,
+    catalog: runtime.catalog,
+    secrets: { a: "A-value", b: "B-value" },
+    blobs: runtime.blobs,
+  });
+  undo.push(() => host.close());
+  await host.waitForCompletion(await host.execute("main"));
+  expect(seen.sort()).toEqual([
+    ["l", "B-value", "UNKNOWN_SECRET", "B-value"],
+    ["s/l", "A-value", "A-value", "UNKNOWN_SECRET"],
+  ]);
+  const poor = new Runtime({ dir, catalog: runtime.catalog, secrets: { b: "B-value" }, blobs: runtime.blobs });
+  undo.push(() => poor.close());
+  await expect(poor.execute("main")).rejects.toMatchObject({ code: "NOT_YET", details: { secrets: ["a"] } });
+});
+
 test("[R-ENG-43] refuses Blueprints that use themselves, directly and through others", async () => {
   const use = (id: string, other: string): object => blueprint({ s: { uses: `./${other}.blueprint.json` } }, { id });
   const { runtime } = await folder({ a: use("a", "a"), b: use("b", "c"), c: use("c", "b") });
@@ -219,13 +258,12 @@ test("[R-ENG-46] shares the host's slots: higher priority first, equals in turn,
   const { runtime, clock } = bench([gate.def], { concurrency: 2 });
   undo.push(() => runtime.close());
   const nodes = { a: { uses: "test/gate@1" }, b: { uses: "test/gate@1" }, c: { uses: "test/gate@1" } };
-  const who = new Map<string, string>();
   for (const [name, priority] of [
     ["low1", 0],
     ["low2", 0],
     ["high", 5],
   ] as const) {
-    who.set(await runtime.execute({ inline: blueprint(nodes) }, {}, { priority, executionId: name }), name);
+    await runtime.execute({ inline: blueprint(nodes) }, {}, { priority, executionId: name });
   }
   const order: string[] = [];
   await clock.move(0);
