@@ -17,6 +17,9 @@ export type {
   NextOptions,
   OnOptions,
   Passing,
+  Recording,
+  RecordOptions,
+  ReplayOptions,
   Pattern,
   PatternPayload,
   RequestOptions,
@@ -25,6 +28,7 @@ export type {
   Subscription,
 } from "./bus/event-bus.ts";
 export { hasPermission } from "./bus/permission.ts";
+export type { RecordedMessage } from "./bus/record.ts";
 export { throttle } from "./bus/throttle.ts";
 export type { Throttled } from "./bus/throttle.ts";
 export type { Clock } from "./core/clock.ts";

@@ -5,6 +5,7 @@ import { EventsError } from "../core/errors.ts";
 import { newId, systemRandom } from "../core/ids.ts";
 import { systemClock } from "../core/system-clock.ts";
 import { isPattern, matches } from "../core/topic.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { EventExtra, Origin, Where } from "../session/messages.ts";
 import type { Gap, Peer } from "../session/session.ts";
 import { SessionTable } from "../session/table.ts";
@@ -26,6 +27,9 @@ import type {
   NextOptions,
   OnOptions,
   Passing,
+  Recording,
+  RecordOptions,
+  ReplayOptions,
   RequestOptions,
   StreamItem,
   StreamOptions,
@@ -36,7 +40,9 @@ import type { Hub } from "./hub.ts";
 import { BusLink } from "./link.ts";
 import { Onion } from "./onion.ts";
 import { enter, leave } from "./permission.ts";
-import { wrongWay } from "./refusals.ts";
+import { record } from "./record.ts";
+import { noHistory, wrongWay } from "./refusals.ts";
+import { replay } from "./replay.ts";
 import { Requests, type Outcome } from "./requests.ts";
 import { snapshotPolicy, Snapshots } from "./snapshots.ts";
 import { ruleFor, Topics, type Rule } from "./topics.ts";
@@ -70,7 +76,7 @@ class Bus implements Hub, Hearer {
   readonly #in: Onion;
   readonly #out: Onion;
   readonly #local: Onion;
-  #isClosed: boolean = false;
+  readonly #closing: AbortController = new AbortController();
   #hasSaid: boolean = false;
 
   constructor(options: Options = {}) {
@@ -155,7 +161,7 @@ class Bus implements Hub, Hearer {
   }
 
   request(name: string, input: unknown, options: RequestOptions = {}): Promise<unknown> {
-    if (this.#isClosed) return Promise.reject(closed("request", name));
+    if (this.#closing.signal.aborted) return Promise.reject(closed("request", name));
     return this.requests.request(name, input, options);
   }
 
@@ -181,6 +187,31 @@ class Bus implements Hub, Hearer {
   provide(name: string, snapshot: (where: Where | undefined, peer: Peer | undefined) => unknown): Subscription {
     this.#assertOpen("provide", name);
     return subscriptionOf(this.snapshots.add(name, snapshot), Promise.resolve());
+  }
+
+  record(journal: Journal, options: RecordOptions = {}): Recording {
+    const fault = (what: unknown, context: FaultContext): void => this.fault(what, context);
+    return record({ listen: (...how) => this.#listen(...how), busId: this.id, fault }, journal, options);
+  }
+
+  replay(journal: Journal, options: ReplayOptions = {}): Promise<number> {
+    const optedIn = (name: string): Hearing[] =>
+      [...this.#hearings].filter((hearing) => hearing.replayed && matches(hearing.pattern, name));
+    const { topics, clock } = this;
+    return replay(
+      {
+        topics,
+        clock,
+        closed: this.#closing.signal,
+        play: (name, data, meta) => {
+          for (const hearing of optedIn(name)) this.hear(hearing.listener, data, meta);
+        },
+        playGap: (gap) => this.#tellGap(gap, (hearing) => hearing.replayed),
+        fault: (what, context) => this.fault(what, context),
+      },
+      journal,
+      options,
+    );
   }
 
   use(middleware: Middleware): () => void {
@@ -227,8 +258,8 @@ class Bus implements Hub, Hearer {
   }
 
   close(): Promise<void> {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
+    if (!this.#closing.signal.aborted) {
+      this.#closing.abort();
       const why = closed("use", "the bus");
       for (const hearing of Array.from(this.#hearings)) {
         hearing.stop();
@@ -341,14 +372,7 @@ class Bus implements Hub, Hearer {
   }
 
   missed(gap: Gap): void {
-    for (const hearing of Array.from(this.#hearings)) {
-      if (hearing.onGap === undefined || !this.#concerns(gap, hearing.pattern)) continue;
-      try {
-        hearing.onGap(gap);
-      } catch (fault) {
-        this.fault(fault, { name: hearing.pattern });
-      }
-    }
+    this.#tellGap(gap, (hearing) => this.#concerns(gap, hearing.pattern));
   }
 
   rerouted(): void {
@@ -377,7 +401,8 @@ class Bus implements Hub, Hearer {
     this.#assertOpen("hear", pattern);
     if (typeof hear !== "function") throw new TypeError(`Cannot hear "${pattern}": the listener is no function`);
     if (!isPattern(pattern)) this.topics.need(pattern, "hear");
-    const { signal } = options;
+    const { signal, since } = options;
+    if (since !== undefined && since !== "last") throw noHistory(pattern);
     const hearing = new Hearing(this, pattern, hear, options);
     if (signal?.aborted === true) {
       hearing.listener.active = false;
@@ -390,6 +415,17 @@ class Bus implements Hub, Hearer {
     }
     this.add(hearing);
     return hearing;
+  }
+
+  #tellGap(gap: Gap, concerns: (hearing: Hearing) => boolean): void {
+    for (const hearing of Array.from(this.#hearings)) {
+      if (hearing.onGap === undefined || !concerns(hearing)) continue;
+      try {
+        hearing.onGap(gap);
+      } catch (fault) {
+        this.fault(fault, { name: hearing.pattern });
+      }
+    }
   }
 
   /** By name where the sender knew what was lost, else by lane. */
@@ -419,13 +455,14 @@ class Bus implements Hub, Hearer {
 
   /** Nobody waits for the answer to an emitted command: what went wrong is told to `onError`. */
   #unheard(outcome: Outcome, rule: Rule, data: unknown): void {
-    if (!("failure" in outcome) || this.#isClosed) return;
+    if (!("failure" in outcome) || this.#closing.signal.aborted) return;
     if (outcome.failure.code === "NO_HANDLER" && this.#isHeard(rule, data)) return;
     this.fault(outcome.failure, { name: rule.name });
   }
 
   /** Hands an own message to the listeners here, then to the links. */
   #spread(rule: Rule, data: unknown): void {
+    if (rule.policy.delivery === "latest") this.snapshots.keep(rule, data);
     const meta = this.#metaOf(rule.name);
     if (this.#local.isIdle && this.#out.isIdle) {
       this.#dispatch(rule, data, meta, undefined);
@@ -483,7 +520,7 @@ class Bus implements Hub, Hearer {
   }
 
   #assertOpen(action: string, what: string): void {
-    if (this.#isClosed) throw closed(action, what);
+    if (this.#closing.signal.aborted) throw closed(action, what);
   }
 }
 

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from "../core/clock.ts";
 import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { Origin, Since, Where } from "../session/messages.ts";
 import type { Gap, LinkState, Peer, Violation } from "../session/session.ts";
 import type { Transport } from "../wire/transport.ts";
@@ -38,12 +39,17 @@ export interface OnOptions {
   readonly signal?: AbortSignal;
   /** Equality on top-level payload fields; travels to the sender, so that what nobody wants never crosses. */
   readonly where?: Where;
-  /** `last`: first a snapshot (`meta.snapshot`) or the last value, then everything after it, without hole or double. */
+  /**
+   * `last`: first a snapshot (`meta.snapshot`) or the last value, then everything after it, without hole or double.
+   * The other starts need stored events, and throw JOURNAL where there are none.
+   */
   readonly since?: Since;
   /** Called in the place of messages that are missing, before anything later. */
   readonly onGap?: (gap: Gap) => void;
   /** Stops after the first message. */
   readonly once?: boolean;
+  /** Also hears what `replay` plays (`meta.replayed`). Default false: a replay repeats no side effect. */
+  readonly replayed?: boolean;
 }
 
 export interface NextOptions {
@@ -137,6 +143,31 @@ export interface BusLimits {
   readonly waiting?: number;
   /** Dropped messages after which a peer is disconnected. Default 100. */
   readonly violations?: number;
+}
+
+export interface RecordOptions {
+  /** Default `*`: everything. Peers are asked for what it names. */
+  readonly pattern?: string;
+  readonly where?: Where;
+}
+
+/** Call it to stop recording. The journal stays open: it belongs to the caller. */
+export interface Recording {
+  (): void;
+  readonly recorded: number;
+  /** Messages that the journal refused. The first one is told to `onError`. */
+  readonly failed: number;
+}
+
+export interface ReplayOptions {
+  /** Numbers in the journal, both included. Default: all that it has. */
+  readonly from?: number;
+  readonly to?: number;
+  readonly pattern?: string;
+  readonly where?: Where;
+  /** 1 keeps the recorded pauses, 2 halves them. Default: no pauses. */
+  readonly speed?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** Where a fault came up. */
@@ -288,6 +319,20 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
     name: T,
     snapshot: (where: Where | undefined, peer: Peer | undefined) => E[T] | readonly E[T][] | undefined,
   ): Subscription;
+
+  /**
+   * Keeps what this bus hears in `journal`, in order, until the result is called. Neither snapshots nor replays.
+   *
+   * @example const stop = events.record(ringJournal(), { pattern: "runtime:*" });
+   */
+  record(journal: Journal, options?: RecordOptions): Recording;
+
+  /**
+   * Plays a recording to the subscriptions of this bus that opted in with `replayed: true`: with the ids and times that
+   * were recorded, neither recorded again nor forwarded, and no handler runs. Resolves with how many were played; what
+   * this bus's contracts do not allow is left out and told to `onError`. Rejects with CANCELLED, CLOSED or JOURNAL.
+   */
+  replay(journal: Journal, options?: ReplayOptions): Promise<number>;
 
   /** Adds an outermost layer. Call the result to take it out. */
   use(middleware: Middleware): () => void;

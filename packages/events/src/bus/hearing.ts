@@ -28,6 +28,8 @@ export class Hearing {
   onClosed: ((why: EventsError) => void) | undefined;
   /** Gives back the signal's listener. */
   onStop: (() => void) | undefined;
+  /** Hears replays too. */
+  readonly replayed: boolean;
   readonly #hearer: Hearer;
   readonly #match: Match | undefined;
   readonly #once: boolean;
@@ -41,6 +43,7 @@ export class Hearing {
     this.pattern = pattern;
     this.original = hear;
     this.onGap = onGap;
+    this.replayed = options.replayed ?? false;
     this.#once = once;
     this.#match = compileWhere(where);
     const isPlain = since === undefined && !once && this.#match === undefined;

@@ -11,7 +11,7 @@ import type { ConnectPolicy, Link, LinkReport, Meta } from "./event-bus.ts";
 import { fromWire, toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import { grantsRight } from "./permission.ts";
-import { badSub, denied, forged, looped, overflow, tooMany, unknown, wrongWay } from "./refusals.ts";
+import { badSub, denied, forged, looped, noHistory, overflow, tooMany, unknown, wrongWay } from "./refusals.ts";
 import type { Ask } from "./requests.ts";
 import { ruleFor, type Rule, type Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
@@ -339,6 +339,9 @@ export class BusLink implements Link {
       // No offence: behind it may be one who may, whom this side's policy does not let it speak for.
       const error = wrongWay(pattern, this.#hub.role, this.peer?.role ?? "");
       return this.send({ t: "suback", id, error: toWire(error, false) });
+    }
+    if (since !== undefined && since !== "last") {
+      return this.send({ t: "suback", id, error: toWire(noHistory(pattern), false) });
     }
     let wish: Wish;
     try {

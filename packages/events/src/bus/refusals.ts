@@ -53,6 +53,14 @@ export function badSub(pattern: string): EventsError {
   return new EventsError("PROTOCOL", `Cannot subscribe "${pattern}": the message is malformed`, { pattern });
 }
 
+export function noHistory(pattern: string): EventsError {
+  return new EventsError(
+    "JOURNAL",
+    `Cannot hear "${pattern}" from its beginning or a cursor: no event is stored for that; use since: "last"`,
+    { pattern },
+  );
+}
+
 export function overflow(name: string, limit: number): EventsError {
   return new EventsError(
     "QUEUE_FULL",

@@ -6,12 +6,17 @@ import type { Hub } from "./hub.ts";
 import { ruleFor, type Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
 
+/** Keys of one `latest` event whose last value is remembered. */
+const KEYS_KEPT = 1_000;
+
 export type Provider = (where: Where | undefined, peer: Peer | undefined) => unknown;
 
 /** State so far for late joiners. Asked synchronously, so that everything emitted afterwards follows in its lane. */
 export class Snapshots {
   readonly #hub: Hub;
   readonly #providers: Map<string, Provider> = new Map<string, Provider>();
+
+  readonly #last: Map<string, Map<string, unknown>> = new Map<string, Map<string, unknown>>();
 
   constructor(hub: Hub) {
     this.#hub = hub;
@@ -44,16 +49,43 @@ export class Snapshots {
     };
   }
 
+  /** Remembers the last value of a `latest` event that was emitted here, for each key. */
+  keep(rule: Rule, data: unknown): void {
+    if (this.#providers.has(rule.name)) return;
+    let values = this.#last.get(rule.name);
+    if (values === undefined) this.#last.set(rule.name, (values = new Map()));
+    const key = rule.policy.keyOf?.(data) ?? "";
+    // Behind the others: the key that is silent for longest stands first.
+    values.delete(key);
+    values.set(key, data);
+    if (values.size <= KEYS_KEPT) return;
+    for (const oldest of values.keys()) {
+      values.delete(oldest);
+      return;
+    }
+  }
+
   /** Hands what this bus can provide to a wish of its own or of a peer. */
   give(wish: Wish): void {
     for (const [name, provider] of this.#providers) {
       if (!matches(wish.pattern, name)) continue;
-      const topic = this.#hub.topics.get(name);
-      const rule = topic && ruleFor(topic, this.#hub.role);
-      if (rule === undefined) continue;
-      if (wish.link !== undefined && !(wish.link.carries(topic?.contract) && wish.link.reaches(rule.to))) continue;
-      for (const data of this.#ask(name, provider, rule, wish)) this.#send(wish, rule, data);
+      const rule = this.#ruleFor(name, wish);
+      if (rule !== undefined) for (const data of this.#ask(name, provider, rule, wish)) this.#send(wish, rule, data);
     }
+    for (const [name, values] of this.#last) {
+      if (!matches(wish.pattern, name) || this.#providers.has(name)) continue;
+      const rule = this.#ruleFor(name, wish);
+      if (rule === undefined) continue;
+      for (const data of values.values()) if (fits(wish.match, data)) this.#send(wish, rule, data);
+    }
+  }
+
+  /** Undefined where the wish's side does not receive the event. */
+  #ruleFor(name: string, { link }: Wish): Rule | undefined {
+    const topic = this.#hub.topics.get(name);
+    const rule = topic && ruleFor(topic, this.#hub.role);
+    const receives = link === undefined || (link.carries(topic?.contract) && link.reaches(rule?.to));
+    return receives ? rule : undefined;
   }
 
   #ask(name: string, provider: Provider, rule: Rule, wish: Wish): unknown[] {

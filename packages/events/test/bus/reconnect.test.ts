@@ -132,3 +132,59 @@ test("[E-BUS-33] what a link lost is told to every subscription of it, before an
   expect(items.map(({ value }) => value.data?.n ?? "gap")).toEqual([1, "gap", 3]);
   await ui.close();
 });
+
+test.each(Array.from({ length: 12 }, (_, count) => count))(
+  "[S6] a road that breaks after %i frames of a request, and is away for too long: each outcome is true",
+  async (count) => {
+    const { host, ui, road, settle, pass } = await dialed();
+    const starts: string[] = [];
+    host.handle("run:sure", ({ n }) => {
+      starts.push("sure");
+      return { n };
+    });
+    host.handle("run:ask", ({ n }) => {
+      starts.push("ask");
+      return { n };
+    });
+    await settle();
+    const sure = ui.request("run:sure", { n: 1 }, { timeoutMs: 600_000 });
+    const ask = ui.request("run:ask", { n: 2 }, { timeoutMs: 600_000 }).catch(({ code }) => code);
+    for (let sent = 0; sent < count; sent++) {
+      await Promise.resolve();
+      road.flush(1);
+    }
+    road.setDown(true);
+    road.cut();
+    await pass(90_000);
+    road.setDown(false);
+    await pass(20_000);
+    expect(await sure).toEqual({ n: 1 });
+    const outcome: unknown = await ask;
+    expect([{ n: 2 }, "OUTCOME_UNKNOWN"]).toContainEqual(outcome);
+    expect(starts.filter((name) => name === "sure")).toHaveLength(1);
+    expect(starts.filter((name) => name === "ask").length).toBeLessThanOrEqual(1);
+    expect(ui.inspect()).toMatchObject({ deadlines: 0, parkedRequests: 0, links: [{ openRequests: 0 }] });
+  },
+);
+
+test.each(Array.from({ length: 12 }, (_, count) => count))(
+  "[S6] a road that breaks after %i frames of a request, and comes back in time: the value, once",
+  async (count) => {
+    const { host, ui, road, settle, pass } = await dialed();
+    let starts = 0;
+    host.handle("run:ask", ({ n }) => {
+      starts += 1;
+      return { n };
+    });
+    await settle();
+    const ask = ui.request("run:ask", { n: 2 });
+    for (let sent = 0; sent < count; sent++) {
+      await Promise.resolve();
+      road.flush(1);
+    }
+    road.cut();
+    await pass(5_000);
+    expect(await ask).toEqual({ n: 2 });
+    expect(starts).toBe(1);
+  },
+);

@@ -434,3 +434,52 @@ test("[E-REQ-16] a name that is a command one way and an event the other is each
   expect(heard).toEqual([{ text: "hello" }, { n: 1 }]);
   expect(() => host.emit("run:both", { n: 1 } as never)).toThrow(/text/);
 });
+
+test("[S6] the caller gets exactly one of seven outcomes, and nothing is left of any of them", async () => {
+  const clock = fakeClock();
+  const host = make("host", { clock });
+  const ui = make("ui", { clock });
+  host.handle("run:do", () => expect.unreachable());
+  let starts = 0;
+  host.handle("run:ask", async ({ n }) => {
+    starts += 1;
+    if (n === 1) throw new EventsError("LIMIT", "Cannot take 1", {});
+    if (n > 1) await new Promise(() => undefined);
+    return { n };
+  });
+  const { links } = await join(host, ui);
+  const controller = new AbortController();
+  const replies = [
+    ui.request("run:ask", { n: 0 }),
+    ui.request("run:ask", { n: 1 }),
+    ui.request("run:do", { n: 0 }),
+    ui.request("run:sure", { n: 0 }),
+    ui.request("run:ask", { n: 2 }, { timeoutMs: 100 }),
+    ui.request("run:ask", { n: 3 }, { signal: controller.signal }),
+    ui.request("run:ask", { n: 4 }),
+  ];
+  const outcomes: string[] = [];
+  for (const [index, reply] of replies.entries()) {
+    reply.then(
+      ({ n }) => outcomes.push(`${index} value ${n}`),
+      ({ code }) => outcomes.push(`${index} ${code}`),
+    );
+  }
+  await settle();
+  clock.advance(101);
+  controller.abort();
+  await settle();
+  links[0].close();
+  await settle();
+  expect([...outcomes].sort()).toEqual([
+    "0 value 0",
+    "1 LIMIT",
+    "2 DENIED",
+    "3 NO_HANDLER",
+    "4 TIMEOUT",
+    "5 CANCELLED",
+    "6 OUTCOME_UNKNOWN",
+  ]);
+  expect(starts).toBe(5);
+  expect([ui.inspect().deadlines, host.inspect().deadlines]).toEqual([0, 0]);
+});
