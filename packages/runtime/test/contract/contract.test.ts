@@ -55,19 +55,13 @@ test.each(EVENTS)("[R-IPC-2] runtime:%s as an event goes from host to ui", (name
 });
 
 test("[R-IPC-3] progress keeps the last value of an execution, logs are bounded, all else is reliable, and all share a lane", () => {
-  for (const name of EVENTS) {
-    const options = parts(table[`runtime:${name}`]).event?.options;
-    if (name === "progress") {
-      expect(options).toMatchObject({ delivery: "latest", key: "executionId", everyMs: 100 });
-      expect(options?.endsWith).toEqual(["runtime:completed", "runtime:error"]);
-    } else {
-      expect(options?.delivery ?? "reliable").toBe("reliable");
-    }
-    // One lane: order over all events of an execution.
-    expect(options?.lane ?? "main").toBe("main");
-    if (name === "log") expect(options?.queue).toEqual({ max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" });
-    else expect(options?.queue).toBeUndefined();
-  }
+  const options = (name: string) => parts(table[`runtime:${name}`]).event?.options ?? {};
+  expect(options("progress")).toMatchObject({ delivery: "latest", key: "executionId", everyMs: 100 });
+  expect(options("progress").endsWith).toEqual(["runtime:completed", "runtime:error"]);
+  const log = { max: 1_000, maxBytes: 1_048_576, whenFull: "drop-oldest" };
+  expect(EVENTS.map((name) => options(name).queue)).toEqual(EVENTS.map((name) => (name === "log" ? log : undefined)));
+  expect(EVENTS.filter((name) => (options(name).delivery ?? "reliable") !== "reliable")).toEqual(["progress"]);
+  expect(new Set(EVENTS.map((name) => options(name).lane ?? "main"))).toEqual(new Set(["main"]));
 });
 
 test.each(Object.entries(commandPayloads))(

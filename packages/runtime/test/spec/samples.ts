@@ -16,7 +16,7 @@ export function leveraging(runtime: Runtime) {
 
   return {
     events,
-    renderer(): void {
+    renderer: (): void => {
       // Renderer side
       events.emit("runtime:execute", { blueprintId: "abc123" });
     },
