@@ -46,8 +46,7 @@ export class Announcer {
     told.wishes.add(wish);
     this.#byWish.set(wish, told);
     if (told.acknowledged || !this.#mayTell(told)) return;
-    // A peer's wish does not wait for links that are not there yet: its acknowledgement would hang on them.
-    if (this.#isOpen || wish.link === undefined) wish.pending.add(this.#link);
+    if (this.#isWaitedFor(wish)) wish.pending.add(this.#link);
     if (isNew && this.#isOpen) this.#tell(told);
   }
 
@@ -70,7 +69,7 @@ export class Announcer {
     for (const told of this.#byId.values()) {
       told.acknowledged = false;
       if (this.#mayTell(told)) {
-        for (const wish of told.wishes) wish.pending.add(this.#link);
+        for (const wish of told.wishes) if (this.#isWaitedFor(wish)) wish.pending.add(this.#link);
         this.#tell(told);
       } else for (const wish of told.wishes) wish.answered(this.#link);
     }
@@ -81,6 +80,11 @@ export class Announcer {
     if (told === undefined) return;
     told.acknowledged = true;
     for (const wish of told.wishes) wish.answered(this.#link);
+  }
+
+  /** The peer may come back to its session, or not: what other peers wish does not wait for it any more. */
+  away(): void {
+    for (const wish of Array.from(this.#byWish.keys())) if (wish.link !== undefined) wish.answered(this.#link);
   }
 
   wishesOf(id: number): Iterable<Wish> {
@@ -94,6 +98,15 @@ export class Announcer {
     this.#byKey.clear();
     this.#byWish.clear();
     for (const wish of wishes) wish.answered(this.#link);
+  }
+
+  /**
+   * A peer's wish waits for no link that is not there now, and for none that can never send what it wants: its own
+   * acknowledgement, and with it its start, would hang on a page that sleeps.
+   */
+  #isWaitedFor(wish: Wish): boolean {
+    if (wish.link === undefined) return true;
+    return this.#isOpen && this.#link.state.at === "open" && this.#link.maySend(wish.pattern);
   }
 
   /** A name of a contract that the peer does not have is no news to it. Before the handshake nobody knows. */

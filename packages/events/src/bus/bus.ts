@@ -10,6 +10,7 @@ import type { EventExtra, Origin, Where } from "../session/messages.ts";
 import type { Gap, Peer } from "../session/session.ts";
 import { SessionTable } from "../session/table.ts";
 import type { Transport } from "../wire/transport.ts";
+import type { Outcome } from "./ask.ts";
 import type {
   AnyCommands,
   AnyEvents,
@@ -43,7 +44,7 @@ import { enter, leave } from "./permission.ts";
 import { record } from "./record.ts";
 import { noHistory, wrongWay } from "./refusals.ts";
 import { replay } from "./replay.ts";
-import { Requests, type Outcome } from "./requests.ts";
+import { Requests } from "./requests.ts";
 import { snapshotPolicy, Snapshots } from "./snapshots.ts";
 import { ruleFor, Topics, type Rule } from "./topics.ts";
 import { nextMessage, openStream } from "./waits.ts";
@@ -177,7 +178,7 @@ class Bus implements Hub, Hearer {
     };
     return subscriptionOf(
       () => {
-        this.requests.unhandle(name, wish);
+        this.requests.handlers.remove(name, wish);
         settle();
       },
       wish.pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)),
@@ -244,7 +245,7 @@ class Bus implements Hub, Hearer {
       role: this.role,
       contracts: this.topics.contracts.map(({ id, hash }) => ({ id, hash })),
       listeners: this.#emitter.size,
-      handlers: this.requests.names,
+      handlers: this.requests.handlers.names,
       providers: this.snapshots.names,
       links: [...this.links].map((link) => link.report()),
       parkedRequests: this.requests.parked,

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { EventsError } from "../core/errors.ts";
-import type { Ask, Outcome } from "./requests.ts";
+import type { Ask, Outcome } from "./ask.ts";
 
 /** How long an answered key is remembered, and how many keys in all. */
 const WINDOW_MS = 600_000;

@@ -7,12 +7,13 @@ import type { Gap, Hello, LinkState, Peer, Receiver, Session, Violation } from "
 import type { Transport } from "../wire/transport.ts";
 import { admit } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
+import type { Ask } from "./ask.ts";
 import type { ConnectPolicy, Link, LinkReport, Meta } from "./event-bus.ts";
 import { fromWire, toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
+import { takeRequest } from "./inbound.ts";
 import { grantsRight } from "./permission.ts";
 import { badSub, denied, forged, looped, noHistory, overflow, tooMany, unknown, wrongWay } from "./refusals.ts";
-import type { Ask } from "./requests.ts";
 import { ruleFor, type Rule, type Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
 
@@ -116,6 +117,12 @@ export class BusLink implements Link {
     return contract === undefined || this.#carried.has(contract);
   }
 
+  /** Is there anybody behind this link from whom events of this name, or of some name of this pattern, may come? */
+  maySend(pattern: string): boolean {
+    const from = isPattern(pattern) ? undefined : this.#hub.topics.get(pattern)?.event?.from;
+    return from === undefined || this.reached.some(({ role }) => from.has(role));
+  }
+
   handles(name: string): boolean {
     return this.#handled.has(name);
   }
@@ -215,6 +222,7 @@ export class BusLink implements Link {
   #changed(state: LinkState): void {
     this.state = state;
     if (state.at === "open" && !state.resumed) this.#opened();
+    if (state.at === "waiting") this.announcer.away();
     if (state.at === "closed") this.#closed(state.why);
     for (const hear of Array.from(this.#stateHearers)) {
       try {
@@ -313,7 +321,7 @@ export class BusLink implements Link {
       case "behind":
         return this.#reaches(message.added, message.removed);
       case "request":
-        return this.#hub.requests.received(this, peer, message, this.#originOf(message.origin, peer));
+        return takeRequest(this.#hub, this, peer, message, this.#originOf(message.origin, peer));
       case "reply":
         return this.asked.get(message.id)?.replied(message.data);
       case "error":
@@ -396,7 +404,7 @@ export class BusLink implements Link {
     const early = this.#early;
     this.#early = [];
     for (const { rule, data, extra, fate } of early) {
-      if (extra.origin === undefined && this.handles(rule.name)) {
+      if (this.handles(rule.name) && (fate.isAsked || extra.origin === undefined)) {
         // Its handler's side also tells those who listen there.
         if (!fate.isAsked) this.#hub.emitLate(rule, data, this);
         fate.isAsked = true;

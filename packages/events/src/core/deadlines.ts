@@ -6,6 +6,9 @@ interface Entry {
   index: number;
 }
 
+/** Platform timers end at once above 31 bits; a longer wait arms anew. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** Every wait of a bus on one timer: a binary heap by due time; a wait that ends early leaves nothing behind. */
 export class Deadlines {
   readonly #clock: Clock;
@@ -61,7 +64,7 @@ export class Deadlines {
     }
     if (first === undefined || this.#cancel !== undefined) return;
     this.#armedFor = first.at;
-    this.#cancel = this.#clock.after(Math.max(0, first.at - this.#clock.monotonic()), () => this.#fire());
+    this.#cancel = this.#clock.after(Math.min(LONGEST_MS, Math.max(0, first.at - this.#clock.monotonic())), () => this.#fire());
   }
 
   #fire(): void {

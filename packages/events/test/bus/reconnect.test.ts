@@ -133,7 +133,7 @@ test("[E-BUS-33] what a link lost is told to every subscription of it, before an
   await ui.close();
 });
 
-test.each(Array.from({ length: 12 }, (_, count) => count))(
+test.each([0, 1, 2, 3, 4])(
   "[S6] a road that breaks after %i frames of a request, and is away for too long: each outcome is true",
   async (count) => {
     const { host, ui, road, settle, pass } = await dialed();
@@ -167,7 +167,7 @@ test.each(Array.from({ length: 12 }, (_, count) => count))(
   },
 );
 
-test.each(Array.from({ length: 12 }, (_, count) => count))(
+test.each([0, 1, 2, 3, 4])(
   "[S6] a road that breaks after %i frames of a request, and comes back in time: the value, once",
   async (count) => {
     const { host, ui, road, settle, pass } = await dialed();

@@ -75,3 +75,22 @@ test("[E-BUS-70] any mix of setting, taking back and passing time runs exactly w
     { numRuns: 300, seed: 7 },
   );
 });
+
+test("[E-BUS-70] a wait longer than a platform's timers can hold does not end early", () => {
+  const clock = fakeClock();
+  const asked: number[] = [];
+  const deadlines = new Deadlines({
+    ...clock,
+    after: (ms, run) => {
+      asked.push(ms);
+      return clock.after(ms, run);
+    },
+  });
+  let ran = 0;
+  deadlines.add(2 ** 33, () => (ran += 1));
+  clock.advance(2 ** 32);
+  expect(Math.max(...asked)).toBeLessThan(2 ** 31);
+  expect(ran).toBe(0);
+  clock.advance(2 ** 32);
+  expect(ran).toBe(1);
+});

@@ -1,0 +1,121 @@
+import type { Lane } from "../core/contract.ts";
+import type { EventsError } from "../core/errors.ts";
+import type { Message, Origin } from "../session/messages.ts";
+import type { Peer, Violation } from "../session/session.ts";
+import type { Outcome } from "./ask.ts";
+import { toWire } from "./failures.ts";
+import type { Hub } from "./hub.ts";
+import type { BusLink } from "./link.ts";
+import { grantsRight } from "./permission.ts";
+import { denied, tooMany, unknown, wrongWay } from "./refusals.ts";
+import type { Rule } from "./topics.ts";
+
+type RequestMessage = Extract<Message, { t: "request" }>;
+
+/** A day: longer than any caller waits, and a bound on what a peer can make this side keep. */
+export const MAX_TIMEOUT_MS = 86_400_000;
+/** Characters of an idempotency key that count. */
+const KEY_LENGTH = 256;
+
+/** Takes a request from a link: checked (name, count, direction, right, payload), through the middleware, on its way. */
+export function takeRequest(hub: Hub, link: BusLink, peer: Peer, message: RequestMessage, origin: Origin): void {
+  const { id, name } = message;
+  const topic = hub.topics.get(name);
+  const rule = topic?.command;
+  const back = new WayBack(hub, link, id, rule?.policy.lane ?? "control");
+  const refuse = (kind: Violation, failure: EventsError): void => {
+    link.violate(kind, failure);
+    back.answer({ failure });
+  };
+  if (rule === undefined || !link.carries(topic?.contract)) return refuse("unknown", unknown(name, peer));
+  if (link.serving.has(id) || link.serving.size >= hub.limits.requests) {
+    return refuse("too-many", tooMany("requests", hub.limits.requests));
+  }
+  if (rule.from !== undefined && !rule.from.has(origin.role)) {
+    return refuse("direction", wrongWay(name, origin.role, hub.role));
+  }
+  if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {
+    return refuse("denied", denied(name, rule.needs, peer));
+  }
+  let data: unknown;
+  try {
+    data = rule.check(message.data);
+  } catch (fault) {
+    return refuse("invalid", fault as EventsError);
+  }
+  const meta = { name, origin, peer };
+  const go = (passed: unknown): void => begin(hub, link, rule, passed, message, origin, back);
+  hub.entering(link, rule, data, meta, go, (outcome) => back.answer(outcome));
+}
+
+function begin(
+  hub: Hub,
+  link: BusLink,
+  rule: Rule,
+  data: unknown,
+  message: RequestMessage,
+  origin: Origin,
+  back: WayBack,
+): void {
+  const { peer } = link;
+  if (link.isClosed || peer === undefined) return; // It closed while a middleware awaited: nobody waits for an answer.
+  const { id, key, timeoutMs } = message;
+  const ask = hub.requests.begin(
+    {
+      rule,
+      data,
+      key: key?.slice(0, KEY_LENGTH),
+      from: link,
+      origin,
+      onProgress: (progress) => back.progress(progress),
+    },
+    timeoutMs > 0 ? Math.min(timeoutMs, MAX_TIMEOUT_MS) : rule.timeoutMs,
+    (outcome) => {
+      link.serving.delete(id);
+      back.answer(outcome);
+    },
+  );
+  link.serving.set(id, ask);
+  hub.observed(rule, data, hub.requests.route(ask), link, { name: rule.name, origin, peer });
+}
+
+/** How one request is answered. What cannot cross is a fault of this side, and the caller hears of it too. */
+class WayBack {
+  readonly #hub: Hub;
+  readonly #link: BusLink;
+  readonly #id: number;
+  readonly #lane: Lane;
+
+  constructor(hub: Hub, link: BusLink, id: number, lane: Lane) {
+    this.#hub = hub;
+    this.#link = link;
+    this.#id = id;
+    this.#lane = lane;
+  }
+
+  answer(outcome: Outcome): void {
+    const failure =
+      "failure" in outcome ? outcome.failure : this.#send({ t: "reply", id: this.#id, data: outcome.reply });
+    if (failure === undefined) return;
+    const { code, message } = failure;
+    const error = toWire(failure, this.#hub.exposesErrors);
+    // Details may hold what cannot cross; the code and the text always can.
+    if (this.#send({ t: "error", id: this.#id, error }) !== undefined) {
+      this.#send({ t: "error", id: this.#id, error: { code, message } });
+    }
+  }
+
+  progress(data: unknown): void {
+    this.#send({ t: "progress", id: this.#id, data });
+  }
+
+  #send(message: Message): EventsError | undefined {
+    try {
+      this.#link.send(message, this.#lane);
+      return undefined;
+    } catch (fault) {
+      this.#hub.fault(fault, { link: this.#link });
+      return fault as EventsError;
+    }
+  }
+}
