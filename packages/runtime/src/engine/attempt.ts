@@ -3,14 +3,14 @@
  * ended; the outputs are checked; the scheduler is told, once. An abort fires the signal; who has not settled when the
  * grace is over is given up, and whatever comes from it later is dropped.
  */
-import { RuntimeError, type RtError } from "../errors.ts";
+import { NodeError, RuntimeError, type RtError } from "../errors.ts";
 import { runBlueprint } from "./blueprint-node.ts";
 import type { LoopConfig } from "./constructs.ts";
 import { makeContext } from "./context.ts";
 import { isTrue, parseConfig } from "./expressions.ts";
 import { CancelReason, toRtError } from "./failure.ts";
 import { GRACE_MS } from "./host.ts";
-import { collectInputs } from "./inputs.ts";
+import { collectInputs, kindOf } from "./inputs.ts";
 import { runLoop } from "./loop.ts";
 import { collectOutputs } from "./outputs.ts";
 import type { ExpressionScope, PlanNode } from "./plan.ts";
@@ -129,8 +129,8 @@ export class Attempt {
   holdFor<T>(process: Promise<T>): Promise<T> {
     const running = (this.#running ??= new Set());
     running.add(process);
-    const done = (): void => void running.delete(process);
-    process.then(done, done);
+    const leave = (): void => void running.delete(process);
+    process.then(leave, leave);
     return process;
   }
 
@@ -179,8 +179,19 @@ export class Attempt {
       const value = (await node.config.evaluate(seen, signal)) as object;
       config = parseConfig(node.def, { ...value, ...node.rawConfig });
     }
-    const key = node.idempotencyKey ? await node.idempotencyKey.evaluate(seen, signal) : undefined;
-    return { inputs, config, idempotencyKey: key === undefined ? undefined : String(key) };
+    return { inputs, config, idempotencyKey: await this.#idempotencyKey(seen) };
+  }
+
+  async #idempotencyKey(seen: ExpressionScope): Promise<string | undefined> {
+    const { node, signal, path } = this;
+    if (!node.idempotencyKey) return undefined;
+    const key = await node.idempotencyKey.evaluate(seen, signal);
+    if ((typeof key === "string" && key !== "") || typeof key === "number") return String(key);
+    throw new NodeError(`Cannot run "${path}": its idempotencyKey is ${kindOf(key)}; let it give a text`, {
+      code: "CONFIG",
+      class: "config",
+      retryable: false,
+    });
   }
 
   #run(prepared: Prepared | string): void {
@@ -264,7 +275,7 @@ export class Attempt {
   /** The grace is over. Processes are being killed: their end is waited for; code that ignores its signal is not. */
   async #giveUp(): Promise<void> {
     if (this.node.kind !== "node") return;
-    await Promise.allSettled(this.#running ?? []);
+    if (this.#running) await Promise.allSettled(this.#running);
     if (this.isOver) return;
     this.#finish({ kind: "failed", error: toRtError(new RuntimeError("E_STATE", "given up"), this.path, this.number) });
   }

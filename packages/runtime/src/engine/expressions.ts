@@ -6,10 +6,11 @@ import type { Compiled } from "./plan.ts";
 
 /** A text with `${ … }` in it, or a value that holds such texts. */
 export function compileText(value: unknown): Compiled {
-  const { isStatic, value: plain, evaluate } = compileTemplate(value);
+  const template = compileTemplate(value);
+  const { isStatic, value: plain } = template;
   return {
     isStatic,
-    evaluate: isStatic ? () => plain : (scope, signal) => evaluate(scope, signal ? { signal } : undefined),
+    evaluate: isStatic ? () => plain : (scope, signal) => template.evaluate(scope, signal ? { signal } : undefined),
   };
 }
 

@@ -185,7 +185,7 @@ class Loop {
     const reason = aborted
       ? cancelInside(aborted)
       : new CancelReason("cancel", `failure of ${this.#failure?.path}`, clock.now(), GRACE_MS);
-    for (const scope of [...this.#live]) scheduler.cancel(scope, reason);
+    for (const scope of this.#live) scheduler.cancel(scope, reason);
     this.#fill();
   }
 
@@ -209,8 +209,8 @@ class Loop {
 
 /** A key stands between brackets in a path: what would end it there is escaped. */
 function pathSafe(key: string): string {
-  // oxlint-disable-next-line no-control-regex
   const safe = key.replace(
+    // oxlint-disable-next-line no-control-regex
     /[%[\]/\u0000-\u001f]/g,
     (character) => `%${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
   );

@@ -174,8 +174,8 @@ export class Scheduler implements Claimant {
         if (isFinalNode(next.state[node]!) || next.attempts.has(node)) continue;
         this.#drop(next, node);
       }
-      work.push(...next.children);
-      for (const attempt of [...next.attempts.values()]) attempt.abort(reason);
+      for (const child of next.children) work.push(child);
+      for (const attempt of next.attempts.values()) attempt.abort(reason);
     }
     this.turn();
   }

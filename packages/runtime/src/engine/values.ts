@@ -68,7 +68,8 @@ class Copier {
         return value === null ? null : this.#object(value, depth);
       case "bigint":
         return this.#text(`${value}n`);
-      default:
+      case "function":
+      case "symbol":
         return `[${typeof value}]`;
     }
   }

@@ -216,11 +216,7 @@ test("[R-ENG-31] ends once when a listener cancels from inside an event", async 
     const own = all.heard.map(({ type: name, data }) =>
       name === "runtime:completed" || (name === "runtime:error" && (data as any).terminal) ? "end" : name,
     );
-    expect(
-      own.filter((name) => name === "end"),
-      type,
-    ).toHaveLength(1);
-    expect(own.at(-1), type).toBe("end");
+    expect([type, own.filter((name) => name === "end"), own.at(-1)]).toEqual([type, ["end"], "end"]);
   }
 });
 
@@ -261,14 +257,14 @@ async function alive(executionId: string): Promise<string[]> {
   return found;
 }
 
-const onLinux = test.runIf(process.platform === "linux");
-/** Logs when its children run. */
+const isLinux = process.platform === "linux";
+/** They log `up` when their children run. */
 const scripts: [string, string][] = [
   ["with grandchildren", "sleep 300 & (sleep 300 & sleep 300 & echo up; wait)"],
   ["that ignores SIGTERM", 'trap "" TERM; (trap "" TERM; sleep 300) & echo up; while true; do sleep 1; done'],
 ];
 for (const [what, script] of scripts) {
-  onLinux(`[R-ENG-33] leaves no process alive when it has said cancelled: a program ${what}`, async () => {
+  test.runIf(isLinux)(`[R-ENG-33] leaves no process alive when it has said cancelled: a program ${what}`, async () => {
     const runtime = new Runtime({ blobs: openBlobStore({ memory: true }) });
     open.push(runtime);
     const up = new Promise<void>((resolve) => {
@@ -291,15 +287,19 @@ for (const [what, script] of scripts) {
   });
 }
 
-onLinux("[R-ENG-33] ends what a node started and left behind before the node counts as completed", async () => {
-  const leaves = node("leaves", (ctx) => {
-    void ctx.spawn("sleep", ["300"]).catch(() => undefined);
-    return new Promise((resolve) => setTimeout(() => resolve({ out: 1 }), 50));
-  });
-  const { createCatalog } = await import("../../src/blueprint/catalog.ts");
-  const runtime = new Runtime({ catalog: createCatalog([leaves]), blobs: openBlobStore({ memory: true }) });
-  open.push(runtime);
-  const id = await runtime.execute({ inline: blueprint({ a: { uses: "test/leaves@1" } }) });
-  await runtime.waitForCompletion(id);
-  expect(await alive(id)).toEqual([]);
-});
+test.runIf(isLinux)(
+  "[R-ENG-33] ends what a node started and left behind before the node counts as completed",
+  async () => {
+    const leaves = node("leaves", (ctx) => {
+      void ctx.spawn("sleep", ["300"]).catch(() => undefined);
+      // real time: a real process needs some to begin.
+      return new Promise((resolve) => setTimeout(() => resolve({ out: 1 }), 50));
+    });
+    const { createCatalog } = await import("../../src/blueprint/catalog.ts");
+    const runtime = new Runtime({ catalog: createCatalog([leaves]), blobs: openBlobStore({ memory: true }) });
+    open.push(runtime);
+    const id = await runtime.execute({ inline: blueprint({ a: { uses: "test/leaves@1" } }) });
+    await runtime.waitForCompletion(id);
+    expect(await alive(id)).toEqual([]);
+  },
+);

@@ -102,17 +102,18 @@ export class Gate {
   }
 }
 
+type DataOf<T extends RuntimeMessage["type"]> = Extract<RuntimeMessage, { type: T }>["data"];
 export interface Bench {
   readonly runtime: Runtime;
   readonly clock: FakeClock;
   readonly heard: RuntimeMessage[];
   /** Runs it to its end and gives the outputs. */
-  run(nodes: unknown, more?: object, input?: Record<string, unknown>): Promise<Record<string, unknown>>;
+  readonly run: (nodes: unknown, more?: object, input?: Record<string, unknown>) => Promise<Record<string, unknown>>;
   /** Starts it and gives the id. */
-  start(nodes: unknown, more?: object, input?: Record<string, unknown>): Promise<string>;
+  readonly start: (nodes: unknown, more?: object, input?: Record<string, unknown>) => Promise<string>;
   /** Last state of each instance that was told. */
-  states(executionId?: string): Record<string, string>;
-  of<T extends RuntimeMessage["type"]>(type: T, executionId?: string): Extract<RuntimeMessage, { type: T }>["data"][];
+  readonly states: (executionId?: string) => Record<string, string>;
+  readonly of: <T extends RuntimeMessage["type"]>(type: T, executionId?: string) => DataOf<T>[];
 }
 
 /** A runtime on a clock that the test holds, with test nodes and the core ones. */

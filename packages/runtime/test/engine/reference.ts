@@ -170,7 +170,7 @@ export function toBlueprint(specs: readonly Spec[]): Record<string, unknown> {
         ...(when ? { when: "${ $exists(in.in) }" } : {}),
       };
     }
-    for (const port of [...(kind === "loop" ? ["results", "errors"] : [portOf(spec)])]) {
+    for (const port of kind === "loop" ? ["results", "errors"] : [portOf(spec)]) {
       outputs[`${name}_${port}`] = { type: "any", from: `${name}.${port}` };
     }
   }

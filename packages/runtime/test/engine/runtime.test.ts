@@ -139,7 +139,8 @@ test("[R-RUN-5] reads file inputs below its folder into blobs, and no other file
     ".",
     "a\u0000b",
   ]) {
-    await expect(start(nodes, more, { f: path }), path).rejects.toMatchObject({ code: "INVALID_INPUT" });
+    const end = await start(nodes, more, { f: path }).catch((error: unknown) => error);
+    expect([path, end]).toMatchObject([path, { code: "INVALID_INPUT" }]);
   }
   const wider = new Runtime({ dir, fileFolders: [outside], blobs: runtime.blobs });
   undo.push(() => wider.close());
@@ -149,7 +150,7 @@ test("[R-RUN-5] reads file inputs below its folder into blobs, and no other file
 });
 
 test("[R-RUN-6] tells an execution's events in order, numbered without a gap, the end last, and every one fits the contract", async () => {
-  const { runtime, run, heard, of } = benchOf();
+  const { run, heard, of } = benchOf();
   await run(
     {
       a: { uses: "test/give@1", with: { value: { n: 1 } } },
@@ -161,13 +162,15 @@ test("[R-RUN-6] tells an execution's events in order, numbered without a gap, th
   );
   const numbered = heard.filter(({ type }) => !["runtime:progress", "runtime:log", "runtime:result"].includes(type));
   expect(numbered.map(({ data }) => (data as any).seq)).toEqual(numbered.map((_, at) => at + 1));
+  const repeated: number[] = [];
   let last = 0;
   for (const { type, data } of heard) {
     if (type === "runtime:result") continue;
     const { seq } = data as { seq: number };
-    if (type === "runtime:progress" || type === "runtime:log") expect(seq).toBe(last);
+    if (type === "runtime:progress" || type === "runtime:log") repeated.push(seq - last);
     last = seq;
   }
+  expect(new Set(repeated)).toEqual(new Set([0]));
   expect(heard[0]).toMatchObject({
     type: "runtime:started",
     data: {
@@ -194,9 +197,8 @@ test("[R-RUN-6] tells an execution's events in order, numbered without a gap, th
   for (const { type, data } of heard) {
     const entry = (runtimeContract.table as Record<string, any>)[type];
     const checked = entry.payload["~standard"].validate(structuredClone(data));
-    expect(checked.issues, `${type} ${JSON.stringify(data)}`).toBeUndefined();
+    expect([type, data, checked.issues]).toEqual([type, data, undefined]);
   }
-  void runtime;
 });
 
 test("[R-RUN-7] gives a late client a snapshot and a history from which it sees the same as who was there", async () => {
@@ -245,7 +247,7 @@ test("[R-RUN-7] gives a late client a snapshot and a history from which it sees 
 });
 
 test("[R-RUN-7] tells a listener that comes in the middle of a turn nothing twice and nothing from before", async () => {
-  const { runtime, start, clock } = benchOf([], {});
+  const { runtime, clock } = benchOf();
   const quiet = new Runtime({ catalog: runtime.catalog, clock, blobs: runtime.blobs });
   undo.push(() => quiet.close());
   const id = await quiet.execute({
@@ -260,7 +262,6 @@ test("[R-RUN-7] tells a listener that comes in the middle of a turn nothing twic
     .filter(({ type }) => !["runtime:progress", "runtime:log", "runtime:result"].includes(type))
     .map(({ data }) => (data as any).seq);
   expect(numbers).toEqual(numbers.map((_, at) => seq + 1 + at));
-  void start;
 });
 
 test("[R-RUN-8] keeps the last executions that ended, and only so many; waiting works afterwards", async () => {
@@ -349,7 +350,7 @@ test("[R-RUN-9] cuts large values, names blobs, and survives hostile ones", asyn
   const { run, of } = benchOf([source, large]);
   for (let at = 0; at < values.length; at++) {
     await run({ a: { uses: "test/source@1", with: { at } } });
-    expect(of("runtime:output").at(-1)!.value, String(at)).toEqual(values[at]![1]);
+    expect([at, of("runtime:output").at(-1)!.value]).toEqual([at, values[at]![1]]);
   }
   await run({ a: { uses: "test/large@1" } });
   const cut = of("runtime:output").at(-1)!.value as any;

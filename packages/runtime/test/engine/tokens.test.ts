@@ -42,9 +42,10 @@ for (const mode of ["all", "any", "zip"]) {
         names.filter((_, at) => ways[at] === "completed"),
       );
       const join = root.nodes[3]!;
-      expect(whyNotReady(scope, join) === undefined, ways.join()).toBe(wanted !== undefined);
-      if (mode !== "any" && wanted !== undefined)
-        expect(collectInputs(scope, join)["items"], ways.join()).toEqual(wanted);
+      const got = whyNotReady(scope, join) === undefined ? collectInputs(scope, join)["items"] : undefined;
+      // Of the values that came, the node takes the first: see core/merge.
+      const shown = mode === "any" && Array.isArray(got) ? got.slice(0, 1) : got;
+      expect([ways, shown]).toEqual([ways, wanted]);
     }
   });
 
@@ -78,8 +79,8 @@ for (const mode of ["all", "any", "zip"]) {
               : undefined;
       const value = mode === "any" && values.length === 0 ? undefined : wanted;
       const outside = await run(nodes, { outputs: { out: { type: "any", from: "join.value" } } });
-      expect(outside["out"], ways.join()).toEqual(value);
-      expect(states()["join"], ways.join()).toBe(value === undefined ? "skipped" : "completed");
+      const state = value === undefined ? "skipped" : "completed";
+      expect([ways, outside["out"], states()["join"]]).toEqual([ways, value, state]);
       const loop = {
         uses: "core/forEach@1",
         in: { items: "$inputs.items" },
@@ -91,7 +92,7 @@ for (const mode of ["all", "any", "zip"]) {
         { items: [1, 2] },
       );
       const item = value === undefined ? {} : { out: value };
-      expect(inside["out"], ways.join()).toEqual([item, item]);
+      expect([ways, inside["out"]]).toEqual([ways, [item, item]]);
     }
     await runtime.close();
   });
@@ -110,9 +111,7 @@ test("[R-ENG-3] skips what hangs on an empty token, with the reason, to the end 
   });
   expect(states()).toEqual({ a: "skipped", b: "skipped", c: "skipped", d: "completed", e: "skipped" });
   const why = Object.fromEntries(
-    of("runtime:state")
-      .flatMap((data) => data.nodes ?? [])
-      .map(({ path, why: reason }) => [path, reason]),
+    of("runtime:state").flatMap((data) => (data.nodes ?? []).map(({ path, why: reason }) => [path, reason] as const)),
   );
   expect(why).toMatchObject({
     a: "when: is false",
@@ -133,8 +132,9 @@ test("[R-ENG-4] takes nothing, empty, zero and false of `when` for no, and lets 
   });
   nodes["first"] = { uses: "test/give@1" };
   await run(nodes);
-  no.forEach((when, at) => expect(states()[`n${at}`], when).toBe("skipped"));
-  yes.forEach((when, at) => expect(states()[`n${at + no.length}`], when).toBe("completed"));
+  const seen = states();
+  expect(no.map((when, at) => [when, seen[`n${at}`]])).toEqual(no.map((when) => [when, "skipped"]));
+  expect(yes.map((when, at) => [when, seen[`n${at + no.length}`]])).toEqual(yes.map((when) => [when, "completed"]));
   const id = await start({ bad: { uses: "test/give@1", when: '${ $error("no way") }' } });
   await expect(runtime.waitForCompletion(id)).rejects.toMatchObject({
     code: "EXECUTION_FAILED",
