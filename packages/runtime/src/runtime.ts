@@ -8,6 +8,7 @@ import { openBlobStore, type BlobStore } from "./blobs/blob-store.ts";
 import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
 import { checkBlueprint } from "./blueprint/check.ts";
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
+import { examine } from "./blueprint/draft.ts";
 import type { Blueprint, Problem } from "./blueprint/model.ts";
 import { parseBlueprint } from "./blueprint/parse.ts";
 import type { ExecState, ExecutionInfo, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
@@ -304,9 +305,10 @@ export class Runtime {
     // JSON is YAML; positions in problems are those of this text.
     const text = typeof inline === "string" ? inline : JSON.stringify(inline, undefined, 2);
     const file = typeof inline === "string" ? "<inline>" : "<inline>.blueprint.json";
-    const { blueprint, problems } = parseBlueprint(text ?? "", file);
-    if (!blueprint) throw invalid(file, problems);
-    return this.#checked(blueprint, problems);
+    const parsed = parseBlueprint(text ?? "", file);
+    const load = (path: string, from: string) => this.library.loadSub(path, from);
+    if (!parsed.blueprint) throw invalid(file, examine(parsed, this.catalog, { load }));
+    return this.#checked(parsed.blueprint, parsed.problems);
   }
 
   #checked(blueprint: Blueprint, found: readonly Problem[]): Blueprint {

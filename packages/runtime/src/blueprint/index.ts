@@ -2,6 +2,7 @@
 export { parseDuration, parseRef } from "./build.ts";
 export { createCatalog, majorOf, type NodeCatalog } from "./catalog.ts";
 export { checkBlueprint, type CheckOptions } from "./check.ts";
+export { type Draft, examine, type Parsed } from "./draft.ts";
 export { DEFAULT_BUDGET_MS, DEFAULT_MAX_OPEN, type EvaluateOptions } from "./evaluation-limits.ts";
 export { compileExpression, type Expression, type Scope, SCOPE_NAMES } from "./expression.ts";
 export { blueprintJsonSchema } from "./file-schema.ts";

@@ -3,22 +3,22 @@
 import type { z } from "zod";
 
 import { buildBlueprint } from "./build.ts";
+import { draftOf, type Parsed } from "./draft.ts";
 import { blueprintFile } from "./file-schema.ts";
-import type { Blueprint, Problem } from "./model.ts";
 import { pathText, ProblemList } from "./problem-list.ts";
 import { type Path, readSource } from "./source.ts";
 import { wayOut } from "./suggest.ts";
 
 /**
- * Reads a Blueprint file. Never throws: whatever is wrong is in `problems`, all of it at once, in the file's order.
- * `blueprint` is there when no problem is an error.
+ * Reads a Blueprint file. Never throws: whatever is wrong with its text and shape is in `problems`, all of it at once, in
+ * the file's order. `blueprint` is there when no problem is an error, else `draft`, which `examine` judges too.
  * @param text the file; YAML 1.2, or JSON when `file` ends in `.json`.
  * @param file as the user named it; problems carry it. Default `<inline>`.
  * @example
  * const { blueprint, problems } = parseBlueprint(await readFile(path, "utf8"), path)
  * for (const p of problems) console.error(`${p.file}:${p.line}:${p.column} ${p.message}`)
  */
-export function parseBlueprint(text: string, file = "<inline>"): { blueprint?: Blueprint; problems: Problem[] } {
+export function parseBlueprint(text: string, file = "<inline>"): Parsed {
   const source = readSource(text, file);
   const report = new ProblemList(source, file);
   for (const { line, column, message } of source.problems) report.add("SYNTAX", [], message, { line, column });
@@ -29,7 +29,11 @@ export function parseBlueprint(text: string, file = "<inline>"): { blueprint?: B
   const blueprint =
     source.value !== undefined && !report.failed ? buildBlueprint(source.value, source, file, report) : undefined;
   const problems = report.list();
-  return blueprint && !report.failed ? { blueprint, problems } : { problems };
+  if (blueprint && !report.failed) return { blueprint, problems };
+  // A text that is broken is read by guesses: what follows from them helps nobody.
+  const whole = source.value !== undefined && source.problems.length === 0;
+  const draft = whole ? draftOf(source.value, source, file) : undefined;
+  return draft ? { draft, problems } : { problems };
 }
 
 type Issue = z.core.$ZodIssue;

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import type { NodeCatalog } from "../blueprint/catalog.ts";
-import { checkBlueprint } from "../blueprint/check.ts";
+import { examine, type Parsed } from "../blueprint/draft.ts";
 import type { Blueprint, NodeDecl, Problem } from "../blueprint/model.ts";
 import { parseBlueprint } from "../blueprint/parse.ts";
 import { formatPortType } from "../blueprint/port-type.ts";
@@ -53,11 +53,6 @@ const NO_TYPES: NodeCatalog = { get: () => undefined, all: () => [] };
  * const blueprint = await library.load("feed.blueprint.yaml")
  */
 export const openLibrary = (dir: string, options: LibraryOptions = {}): Library => new FolderLibrary(dir, options);
-
-interface Parsed {
-  readonly blueprint?: Blueprint;
-  readonly problems: Problem[];
-}
 
 interface Opened extends Parsed {
   readonly found: FoundFile;
@@ -210,12 +205,10 @@ class FolderLibrary implements Library {
     this.#parsed.delete(key);
   }
 
-  #checked({ blueprint, problems }: Parsed): { blueprint?: Blueprint; problems: Problem[] } {
-    if (!blueprint || !this.#catalog) return blueprint ? { blueprint, problems } : { problems };
-    const checked = checkBlueprint(blueprint, this.#catalog, {
-      load: (path, fromFile) => this.loadSub(path, fromFile),
-    });
-    return { blueprint, problems: [...problems, ...checked] };
+  #checked(parsed: Parsed): { blueprint?: Blueprint; problems: Problem[] } {
+    const load = (path: string, fromFile: string) => this.loadSub(path, fromFile);
+    const problems = this.#catalog ? examine(parsed, this.#catalog, { load }) : parsed.problems;
+    return parsed.blueprint ? { blueprint: parsed.blueprint, problems } : { problems };
   }
 }
 
