@@ -107,7 +107,7 @@ function hangsOn(problem: Problem, { blueprint, without }: Draft): boolean {
     const owner = place.slice(0, place.lastIndexOf("."));
     const name = place.slice(place.lastIndexOf(".") + 1);
     const sameNode =
-      /^nodes\./.test(owner) && problem.where.startsWith(`${owner}.`) && problem.code === "MISSING_INPUT";
+      owner.startsWith("nodes.") && problem.where.startsWith(`${owner}.`) && problem.code === "MISSING_INPUT";
     return sameNode || problem.message.includes(`"${name}"`) || problem.message.includes(`"${name}.`);
   });
 }
