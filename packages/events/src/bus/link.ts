@@ -1,26 +1,24 @@
 import type { Lane } from "../core/contract.ts";
 import { EventsError } from "../core/errors.ts";
-import { fits, isPattern, matches } from "../core/topic.ts";
+import { isPattern } from "../core/topic.ts";
 import type { EventExtra, Message, Origin, SendPolicy } from "../session/messages.ts";
 import { openSession } from "../session/session.ts";
 import type { Gap, Hello, LinkState, Peer, Receiver, Session, Violation } from "../session/session.ts";
 import type { Transport } from "../wire/transport.ts";
 import { admit } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
+import { Arrivals, believed } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
-import type { ConnectPolicy, Link, LinkReport, Meta } from "./event-bus.ts";
-import { fromWire, toWire } from "./failures.ts";
+import type { ConnectPolicy, Link, LinkReport } from "./event-bus.ts";
+import { fromWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import { takeRequest } from "./inbound.ts";
-import { grantsRight } from "./permission.ts";
-import { badSub, denied, forged, looped, noHistory, overflow, tooMany, unknown, wrongWay } from "./refusals.ts";
-import { ruleFor, type Rule, type Topic } from "./topics.ts";
-import { Wish } from "./wish.ts";
+import { PeerInterest } from "./peer-interest.ts";
+import { overflow } from "./refusals.ts";
+import type { Rule } from "./topics.ts";
 
 /** Gaps that `inspect()` shows. */
 const GAPS_KEPT = 10;
-/** Names whose hearers or meta are remembered a link. */
-const NAMES_KEPT = 10_000;
 
 interface Early {
   readonly rule: Rule;
@@ -49,19 +47,14 @@ export class BusLink implements Link {
   #session: Session | undefined;
   readonly #transport: Transport;
   readonly #policy: ConnectPolicy;
-  readonly #wishes: Map<number, Wish> = new Map<number, Wish>();
-  /** Names that the peer answers: how often it said so. */
-  readonly #handled: Map<string, number> = new Map<string, number>();
-  readonly #hearers: Map<string, readonly Wish[]> = new Map<string, readonly Wish[]>();
-  readonly #metas: Map<string, Meta> = new Map<string, Meta>();
+  readonly #interest: PeerInterest;
+  readonly #arrivals: Arrivals;
   readonly #behind: Map<string, Origin> = new Map<string, Origin>();
   readonly #violations: Map<Violation, number> = new Map<Violation, number>();
   readonly #gaps: Gap[] = [];
   readonly #stateHearers: Set<(state: LinkState) => void> = new Set<(state: LinkState) => void>();
   #carried: ReadonlySet<string> = new Set<string>();
   #early: Early[] = [];
-  /** Answers to subscriptions of the opening announcement, given when it is complete. */
-  #owed: (() => void)[] = [];
   #dropped: number = 0;
   #settleReady: { resolve(peer: Peer): void; reject(fault: EventsError): void } | undefined;
 
@@ -73,6 +66,8 @@ export class BusLink implements Link {
       this.#settleReady = { resolve, reject };
     });
     this.ready.catch(() => undefined); // A refusal shows in `state` and `onError`; nobody has to await `ready`.
+    this.#interest = new PeerInterest(hub, this);
+    this.#arrivals = new Arrivals(hub, this);
     this.announcer = new Announcer(
       this,
       (message) => this.send(message),
@@ -124,7 +119,7 @@ export class BusLink implements Link {
   }
 
   handles(name: string): boolean {
-    return this.#handled.has(name);
+    return this.#interest.handles(name);
   }
 
   onState(hear: (state: LinkState) => void): () => void {
@@ -154,15 +149,12 @@ export class BusLink implements Link {
       }
       return;
     }
-    for (const wish of this.#hearersOf(rule)) {
-      if (!fits(wish.match, data)) continue;
-      this.event(rule.policy, data, extra); // Once a link: the other side hands it to all who want it there.
-      return;
-    }
+    // Once a link: the other side hands it to all who want it there.
+    if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra);
   }
 
   wants(rule: Rule, data: unknown): boolean {
-    return this.isTold && this.#hearersOf(rule).some((wish) => fits(wish.match, data));
+    return this.isTold && this.#interest.hears(rule, data);
   }
 
   event(policy: SendPolicy, data: unknown, extra: EventExtra): void {
@@ -178,14 +170,12 @@ export class BusLink implements Link {
   }
 
   report(): LinkReport {
-    const named = (as: Wish["as"]): string[] =>
-      [...this.#wishes.values()].filter((wish) => wish.as === as).map(({ pattern }) => pattern);
     return {
       peer: this.peer,
       state: this.state,
       transport: this.#transport.name,
-      hears: named("hear"),
-      handles: named("handle"),
+      hears: this.#interest.patterns("hear"),
+      handles: this.#interest.patterns("handle"),
       announced: this.announcer.patterns,
       openRequests: this.asked.size,
       servedRequests: this.serving.size,
@@ -262,43 +252,22 @@ export class BusLink implements Link {
 
   #forgetPeer(): void {
     this.isTold = false;
-    this.#owed = [];
-    for (const wish of this.#wishes.values()) this.#hub.removeWish(wish);
-    this.#wishes.clear();
-    this.#handled.clear();
-    this.#hearers.clear();
-    this.#metas.clear();
+    this.#interest.clear();
+    this.#arrivals.clear();
     this.#behind.clear();
     for (const ask of Array.from(this.serving.values())) ask.callerGone();
     this.serving.clear();
   }
 
   #heard(name: string, data: unknown, extra: EventExtra): void {
-    const { peer } = this;
-    if (peer === undefined) return;
-    const topic = this.#hub.topics.get(name);
-    if (topic === undefined || !this.carries(topic.contract)) return this.violate("unknown", unknown(name, peer));
-    // A recording is played on the bus of whoever looks at it; no link ever carries one.
-    if (extra.replayed === true || (extra.snapshot === true && extra.sub === undefined)) {
-      return this.violate("protocol", forged(name));
+    if (this.peer === undefined) return;
+    const arrival = this.#arrivals.check(name, data, extra, this.peer);
+    if ("violation" in arrival) return this.violate(arrival.violation, arrival.error);
+    const { rule, meta } = arrival;
+    if (extra.sub === undefined) return this.#hub.received(this, rule, arrival.data, meta, extra);
+    for (const wish of this.announcer.wishesOf(extra.sub)) {
+      this.#hub.receivedFor(wish, this, rule, arrival.data, meta, extra);
     }
-    if (extra.origin?.busId === this.#hub.id) return this.violate("protocol", looped(name));
-    const origin = this.#originOf(extra.origin, peer);
-    const rule = ruleFor(topic, origin.role);
-    if (rule === undefined) return this.violate("direction", wrongWay(name, origin.role, this.#hub.role));
-    if (!this.#hub.isFor(rule, this)) return this.violate("direction", wrongWay(name, origin.role, this.#hub.role));
-    if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {
-      return this.violate("denied", denied(name, rule.needs, peer));
-    }
-    let value: unknown;
-    try {
-      value = rule.check(data);
-    } catch (fault) {
-      return this.violate("invalid", fault as EventsError);
-    }
-    const meta = this.#metaOf(name, origin, extra, peer);
-    if (extra.sub === undefined) return this.#hub.received(this, rule, value, meta, extra);
-    for (const wish of this.announcer.wishesOf(extra.sub)) this.#hub.receivedFor(wish, this, rule, value, meta, extra);
   }
 
   #said(message: Message): void {
@@ -306,22 +275,16 @@ export class BusLink implements Link {
     if (peer === undefined) return;
     switch (message.t) {
       case "sub":
-        return this.#wished(message);
-      case "unsub": {
-        const wish = this.#wishes.get(message.id);
-        if (wish === undefined) return;
-        this.#wishes.delete(message.id);
-        this.#hearers.clear();
-        this.#countHandled(wish, -1);
-        return this.#hub.removeWish(wish);
-      }
+        return this.#interest.add(message);
+      case "unsub":
+        return this.#interest.remove(message.id);
       case "suback":
         if (message.error !== undefined) this.#hub.fault(fromWire(message.error, "subscription"), { link: this });
         return this.announcer.acknowledged(message.id);
       case "behind":
         return this.#reaches(message.added, message.removed);
       case "request":
-        return takeRequest(this.#hub, this, peer, message, this.#originOf(message.origin, peer));
+        return takeRequest(this.#hub, this, peer, message, believed(message.origin, peer));
       case "reply":
         return this.asked.get(message.id)?.replied(message.data);
       case "error":
@@ -333,58 +296,6 @@ export class BusLink implements Link {
     }
   }
 
-  #wished(message: Extract<Message, { t: "sub" }>): void {
-    const refuse = (kind: Violation, error: EventsError): void => {
-      this.violate(kind, error);
-      this.send({ t: "suback", id: message.id, error: toWire(error, false) });
-    };
-    const { id, as, pattern, where, since } = message;
-    if (this.#wishes.size >= this.#hub.limits.subscriptions)
-      return refuse("too-many", tooMany("subscriptions", this.#wishes.size));
-    if (this.#wishes.has(id) || as === "provide") return refuse("protocol", badSub(pattern));
-    const topic = isPattern(pattern) ? undefined : this.#hub.topics.get(pattern);
-    if (as === "handle" && !mayHandle(topic, this.reached)) {
-      // No offence: behind it may be one who may, whom this side's policy does not let it speak for.
-      const error = wrongWay(pattern, this.#hub.role, this.peer?.role ?? "");
-      return this.send({ t: "suback", id, error: toWire(error, false) });
-    }
-    if (since !== undefined && since !== "last") {
-      return this.send({ t: "suback", id, error: toWire(noHistory(pattern), false) });
-    }
-    let wish: Wish;
-    try {
-      wish = new Wish(as, pattern, where, since, this, id);
-    } catch {
-      return refuse("invalid", badSub(pattern));
-    }
-    this.#wishes.set(id, wish);
-    this.#hearers.clear();
-    this.#countHandled(wish, 1);
-    this.#hub.addWish(wish);
-    // In the lane of the event: what the start brought stands before it, what follows behind it.
-    const lane = topic?.event?.policy.lane ?? "main";
-    const acknowledge = (): void => {
-      if (wish.pending.size === 0 && this.#wishes.get(id) === wish) this.send({ t: "suback", id }, lane);
-    };
-    const begin = (): void => {
-      if (this.#wishes.get(id) !== wish) return;
-      if (since !== undefined && as === "hear") this.#hub.snapshots.give(wish);
-      wish.onAnswer = acknowledge;
-      acknowledge();
-    };
-    // What waited for the handshake was emitted before any snapshot that is taken now, so it goes first.
-    if (this.isTold) begin();
-    else this.#owed.push(begin);
-    if (as === "handle") this.#hub.rerouted();
-  }
-
-  #countHandled({ as, pattern }: Wish, change: 1 | -1): void {
-    if (as !== "handle") return;
-    const count = (this.#handled.get(pattern) ?? 0) + change;
-    if (count > 0) this.#handled.set(pattern, count);
-    else this.#handled.delete(pattern);
-  }
-
   #reaches(added: readonly Origin[], removed: readonly string[]): void {
     if (this.peer?.routes === true) {
       const known = new Set([this.#hub.id, ...this.#hub.reachedBeside(this).map(({ busId }) => busId)]);
@@ -393,7 +304,7 @@ export class BusLink implements Link {
       const fresh = added.filter(({ busId }) => !this.#behind.has(busId) && busId !== this.peer?.busId);
       for (const origin of fresh) this.#behind.set(origin.busId, { busId: origin.busId, role: origin.role });
       const gone = removed.filter((busId) => this.#behind.delete(busId));
-      this.#hearers.clear();
+      this.#interest.reachChanged();
       if (fresh.length + gone.length > 0) this.#hub.reachChanged(this, fresh, gone);
     }
     if (!this.isTold) this.#told();
@@ -410,7 +321,7 @@ export class BusLink implements Link {
         fate.isAsked = true;
       } else this.forward(rule, data, extra, fate);
     }
-    for (const begin of this.#owed.splice(0)) begin();
+    this.#interest.complete();
     if (this.peer !== undefined) this.#settleReady?.resolve(this.peer);
     this.#settleReady = undefined;
     this.#hub.rerouted();
@@ -432,43 +343,6 @@ export class BusLink implements Link {
     this.close(`${all} messages broke the rules, the last one as "${kind}"; see the limit "violations"`);
   }
 
-  #originOf(claimed: Origin | undefined, peer: Peer): Origin {
-    const own = { busId: peer.busId, role: peer.role };
-    return claimed !== undefined && peer.routes && claimed.busId !== peer.busId ? claimed : own;
-  }
-
-  #metaOf(name: string, origin: Origin, extra: EventExtra, peer: Peer): Meta {
-    const { id, ts, snapshot, replayed, trace } = extra;
-    const isPlain = origin.busId === peer.busId && (id ?? ts ?? snapshot ?? replayed ?? trace) === undefined;
-    const kept = isPlain ? this.#metas.get(name) : undefined;
-    if (kept !== undefined) return kept;
-    const meta: Meta = {
-      name,
-      origin,
-      peer,
-      ...(id === undefined ? {} : { id }),
-      ...(ts === undefined ? {} : { ts }),
-      ...(snapshot === undefined ? {} : { snapshot }),
-      ...(replayed === undefined ? {} : { replayed }),
-      ...(trace === undefined ? {} : { trace }),
-    };
-    if (isPlain) keep(this.#metas, name, Object.freeze(meta));
-    return meta;
-  }
-
-  #hearersOf(rule: Rule): readonly Wish[] {
-    let list = this.#hearers.get(rule.name);
-    if (list === undefined) {
-      const topic = this.#hub.topics.get(rule.name);
-      list =
-        this.carries(topic?.contract) && this.reaches(rule.to)
-          ? [...this.#wishes.values()].filter((wish) => wish.as === "hear" && matches(wish.pattern, rule.name))
-          : [];
-      keep(this.#hearers, rule.name, list);
-    }
-    return list;
-  }
-
   #hello(): Hello {
     const { id, role, topics } = this.#hub;
     const { token } = this.#policy;
@@ -481,14 +355,4 @@ export class BusLink implements Link {
       ...(token === undefined ? {} : { token }),
     };
   }
-}
-
-function keep<T>(map: Map<string, T>, name: string, value: T): void {
-  if (map.size >= NAMES_KEPT) map.clear();
-  map.set(name, value);
-}
-
-function mayHandle(topic: Topic | undefined, reached: readonly Origin[]): boolean {
-  const { command } = topic ?? {};
-  return command !== undefined && (command.to === undefined || reached.some(({ role }) => command.to?.has(role)));
 }

@@ -1,0 +1,149 @@
+import { fits, isPattern, matches } from "../core/topic.ts";
+import type { Message, Origin } from "../session/messages.ts";
+import { toWire } from "./failures.ts";
+import type { Hub } from "./hub.ts";
+import type { BusLink } from "./link.ts";
+import { badSub, noHistory, tooMany, wrongWay } from "./refusals.ts";
+import type { Rule, Topic } from "./topics.ts";
+import { Wish } from "./wish.ts";
+
+/** Names whose hearers are remembered. */
+const NAMES_KEPT = 10_000;
+
+type Sub = Extract<Message, { t: "sub" }>;
+
+/** What one peer wants: to hear events, to be asked commands. */
+export class PeerInterest {
+  readonly #hub: Hub;
+  readonly #link: BusLink;
+  readonly #wishes: Map<number, Wish> = new Map<number, Wish>();
+  /** Names that the peer answers: how often it said so. */
+  readonly #handled: Map<string, number> = new Map<string, number>();
+  readonly #hearers: Map<string, readonly Wish[]> = new Map<string, readonly Wish[]>();
+  /** Answers to subscriptions of the opening announcement, given when it is complete. */
+  #owed: (() => void)[] = [];
+
+  constructor(hub: Hub, link: BusLink) {
+    this.#hub = hub;
+    this.#link = link;
+  }
+
+  patterns(as: Wish["as"]): string[] {
+    return [...this.#wishes.values()].filter((wish) => wish.as === as).map(({ pattern }) => pattern);
+  }
+
+  handles(name: string): boolean {
+    return this.#handled.has(name);
+  }
+
+  hears(rule: Rule, data: unknown): boolean {
+    for (const wish of this.#hearersOf(rule)) if (fits(wish.match, data)) return true;
+    return false;
+  }
+
+  /** Who is behind the link has changed, and with it who may hear what. */
+  reachChanged(): void {
+    this.#hearers.clear();
+  }
+
+  add(message: Sub): void {
+    const { id, as, pattern, since } = message;
+    const { limits } = this.#hub;
+    if (this.#wishes.size >= limits.subscriptions) {
+      const error = tooMany("subscriptions", this.#wishes.size);
+      this.#link.violate("too-many", error);
+      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
+    }
+    const topic = isPattern(pattern) ? undefined : this.#hub.topics.get(pattern);
+    if (as === "handle" && !mayHandle(topic, this.#link.reached)) {
+      // No offence: behind it may be one who may, whom this side's policy does not let it speak for.
+      const error = wrongWay(pattern, this.#hub.role, this.#link.peer?.role ?? "");
+      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
+    }
+    if (since !== undefined && since !== "last") {
+      return this.#link.send({ t: "suback", id, error: toWire(noHistory(pattern), false) });
+    }
+    const wish = this.#wishes.has(id) || as === "provide" ? undefined : this.#read(message, as);
+    if (wish === undefined) {
+      const error = badSub(pattern);
+      this.#link.violate("protocol", error);
+      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
+    }
+    this.#wishes.set(id, wish);
+    this.#hearers.clear();
+    this.#countHandled(wish, 1);
+    this.#hub.addWish(wish);
+    // What waited for the handshake was emitted before any snapshot that is taken now, so it goes first.
+    if (this.#link.isTold) this.#begin(wish, topic);
+    else this.#owed.push(() => this.#begin(wish, topic));
+    if (as === "handle") this.#hub.rerouted();
+  }
+
+  remove(id: number): void {
+    const wish = this.#wishes.get(id);
+    if (wish === undefined) return;
+    this.#wishes.delete(id);
+    this.#hearers.clear();
+    this.#countHandled(wish, -1);
+    this.#hub.removeWish(wish);
+  }
+
+  /** The opening announcement is complete. */
+  complete(): void {
+    for (const begin of this.#owed.splice(0)) begin();
+  }
+
+  clear(): void {
+    this.#owed = [];
+    for (const wish of this.#wishes.values()) this.#hub.removeWish(wish);
+    this.#wishes.clear();
+    this.#handled.clear();
+    this.#hearers.clear();
+  }
+
+  #begin(wish: Wish, topic: Topic | undefined): void {
+    const id = wish.remoteId;
+    const isWanted = (): boolean => this.#wishes.get(id) === wish;
+    if (!isWanted()) return;
+    if (wish.since !== undefined && wish.as === "hear") this.#hub.snapshots.give(wish);
+    // In the lane of the event: what the start brought stands before it, what follows behind it.
+    const lane = topic?.event?.policy.lane ?? "main";
+    wish.onAnswer = () => {
+      if (wish.pending.size === 0 && isWanted()) this.#link.send({ t: "suback", id }, lane);
+    };
+    wish.onAnswer(this.#link);
+  }
+
+  #read({ id, pattern, where, since }: Sub, as: Wish["as"]): Wish | undefined {
+    try {
+      return new Wish(as, pattern, where, since, this.#link, id);
+    } catch {
+      return undefined; // Its filter holds what cannot be compared.
+    }
+  }
+
+  #countHandled({ as, pattern }: Wish, change: 1 | -1): void {
+    if (as !== "handle") return;
+    const count = (this.#handled.get(pattern) ?? 0) + change;
+    if (count > 0) this.#handled.set(pattern, count);
+    else this.#handled.delete(pattern);
+  }
+
+  #hearersOf(rule: Rule): readonly Wish[] {
+    let list = this.#hearers.get(rule.name);
+    if (list === undefined) {
+      const topic = this.#hub.topics.get(rule.name);
+      const mayHear = this.#link.carries(topic?.contract) && this.#link.reaches(rule.to);
+      const wishes = mayHear ? [...this.#wishes.values()] : [];
+      list = wishes.filter((wish) => wish.as === "hear" && matches(wish.pattern, rule.name));
+      if (this.#hearers.size >= NAMES_KEPT) this.#hearers.clear();
+      this.#hearers.set(rule.name, list);
+    }
+    return list;
+  }
+}
+
+function mayHandle(topic: Topic | undefined, reached: readonly Origin[]): boolean {
+  const { command } = topic ?? {};
+  return command !== undefined && (command.to === undefined || reached.some(({ role }) => command.to?.has(role)));
+}
