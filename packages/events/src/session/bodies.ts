@@ -132,36 +132,32 @@ export function readBody(type: number, body: unknown, names: readonly string[], 
 function readEvents(body: readonly unknown[], names: readonly string[], reader: BodyReader): void {
   for (let at = 0; at < body.length && !reader.stopped;) {
     const head = body[at];
-    let name: string | undefined;
-    let extra = NO_EXTRA;
-    let data: unknown;
+    const slots = typeof head === "number" && head >= 0 ? 2 : 3;
+    if (at + slots > body.length) return reader.fault(protocol("its last event is cut"));
+    const data = body[at + 1];
+    const slot = slots === 3 ? body[at + 2] : undefined;
+    // Past this event before anything can fail: a bad one is skipped, never read again.
+    at += slots;
+    let name: string;
+    let extra: EventExtra;
     try {
-      if (typeof head === "number") {
-        name = names[head < 0 ? ~head : head];
-        data = body[at + 1];
-        const slots = head < 0 ? 3 : 2;
-        if (at + slots > body.length) throw protocol("its last event is cut");
-        const slot = head < 0 ? body[at + 2] : undefined;
-        at += slots;
-        if (name === undefined)
-          throw new EventsError("UNKNOWN_EVENT", `Cannot read an event: number ${head} was not agreed`);
-        extra = readExtra(slot);
-      } else {
-        if (at + 3 > body.length) throw protocol("its last event is cut");
-        data = body[at + 1];
-        const slot = body[at + 2];
-        at += 3;
-        name = text(head, "an event's name");
-        extra = readExtra(slot);
-      }
+      name = nameOf(head, names);
+      extra = readExtra(slot);
     } catch (error) {
       reader.fault(error as EventsError);
-      if (at > body.length - 2) return;
-      if (typeof head !== "number" && typeof head !== "string") return;
       continue;
     }
     reader.event(name, data, extra);
   }
+}
+
+function nameOf(head: unknown, names: readonly string[]): string {
+  if (typeof head !== "number") return text(head, "an event's name");
+  const name = names[head < 0 ? ~head : head];
+  if (name === undefined) {
+    throw new EventsError("UNKNOWN_EVENT", `Cannot read an event: number ${head} was not agreed`);
+  }
+  return name;
 }
 
 function readMessage(type: number, slots: readonly unknown[], names: readonly string[]): Message {

@@ -57,7 +57,12 @@ export class Conversation implements Session, RoadOwner, Resumable {
   #epoch = newSecret();
   #ours: Greeting | undefined;
   #theirs: Greeting | undefined;
+  /** Never changes: tells a new session of this link from a second link of the same bus. */
+  readonly #link = newSecret();
   #isWelcomed = false;
+  #hasBegun = false;
+  /** The bus has not heard `open` of this session yet. */
+  #isFirstOpen = true;
   #isResuming = false;
   /** HELLO of the other side while we ask to resume: it counts if the resume is refused. */
   #waitingGreeting: Greeting | undefined;
@@ -92,7 +97,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
     this.#heartbeat = new Heartbeat({
       clock: options.clock,
       everyMs: this.#limits.heartbeatMs,
-      deadAfterMs: this.#limits.deadAfterMs,
+      deadAfterMs: () => this.#deadAfterMs,
       needsAnswer: () => this.#traffic.lanes.some((lane) => lane.unackedFrames > 0),
       ping: () => this.#ping(),
       dead: (silentMs) => this.#silent(silentMs),
@@ -193,7 +198,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   /** Repeats what was said until it is answered, and gives up in the end. */
   #awaitHandshake(waitedMs: number): void {
-    const limitMs = this.#limits.handshakeMs * (this.#medium === "clone" ? PORT_PATIENCE : 1);
+    const limitMs = this.#limits.handshakeMs * (this.#medium === "clone" && !this.#redials ? PORT_PATIENCE : 1);
     this.#cancelHandshake?.();
     this.#cancelHandshake = this.#options.clock.after(REPEAT_MS, () => {
       const waited = waitedMs + REPEAT_MS;
@@ -216,6 +221,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
     this.#ours ??= {
       hello: this.#options.hello(),
       epoch: this.#epoch,
+      link: this.#link,
       redials: this.#redials,
       firstSeq: this.#options.firstSeq ?? 0,
       windowBytes: this.#limits.windowBytes,
@@ -315,8 +321,12 @@ export class Conversation implements Session, RoadOwner, Resumable {
       if (this.#state.at !== "open") this.#sayWelcome();
       return;
     }
-    if (this.#theirs !== undefined) this.#beginAnew("the peer began a new session");
-    this.#options.sessions?.supersede(greeting.hello.busId);
+    if (this.#theirs !== undefined) {
+      // Who can dial begins anew on a new connection: this one is late.
+      if (this.#redials || this.#theirs.redials) return;
+      this.#beginAnew("the peer began a new session");
+    }
+    this.#options.sessions?.supersede(greeting.hello.busId, greeting.link);
     const peer = this.#options.receiver.onHello(greeting.hello);
     if (this.#isClosed) return;
     if (peer instanceof EventsError) {
@@ -403,6 +413,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
       );
       return { error, mayRetry: true, resume: false };
     }
+    // Its WELCOME to us was lost: it is open, this side is not yet.
+    if (!this.#hasBegun) this.#begin();
     if (!this.#traffic.resumeFrom(resume.seen)) {
       const error = new EventsError("PROTOCOL", "Cannot resume: the peer has seen what was never sent");
       return { error, mayRetry: false, resume: true };
@@ -419,9 +431,10 @@ export class Conversation implements Session, RoadOwner, Resumable {
     return undefined;
   }
 
-  superseded(): void {
-    if (this.#state.at === "waiting")
-      this.#end(new EventsError("LINK_LOST", "Cannot use the link: the peer began a new session"));
+  superseded(link: string): void {
+    // A second link of a bus that is there is not ours to judge; the same link can only be in one place.
+    if (this.#state.at !== "waiting" && this.#theirs?.link !== link) return;
+    this.#end(new EventsError("LINK_LOST", "Cannot use the link: the peer began a new session"));
   }
 
   /** The peer spoke after our WELCOME: it knows the newest secret, the one before is spent. */
@@ -452,16 +465,28 @@ export class Conversation implements Session, RoadOwner, Resumable {
     this.#cancelWindow?.();
     this.#cancelWindow = undefined;
     this.#attempt = 1;
-    if (!resumed) {
-      const theirs = this.#theirs!;
-      this.#traffic.begin(this.#ours!.hello.names, theirs.hello.names, this.#ours!.firstSeq, theirs);
-    }
+    const isFirst = this.#isFirstOpen;
+    this.#isFirstOpen = false;
+    if (!this.#hasBegun) this.#begin();
     this.#heartbeat.start();
-    this.#setState({ at: "open", since: clock.now(), resumed });
+    this.#setState({ at: "open", since: clock.now(), resumed: resumed && !isFirst });
     if (road !== this.#road || this.#isClosed) return;
     this.#traffic.attach(road);
     // The peer that was resumed must hear something of us, so that the old secret is spent.
     if (resumed && this.#redials) this.#ping();
+  }
+
+  /** A port cannot be dialled again: a worker that computes for minutes is not dead, and its end has an event of its own. */
+  get #deadAfterMs(): number {
+    const isPort = this.#medium === "clone" && !this.#redials && this.#theirs?.redials !== true;
+    return this.#options.limits?.deadAfterMs ?? (isPort ? 0 : this.#limits.deadAfterMs);
+  }
+
+  #begin(): void {
+    const theirs = this.#theirs!;
+    const ours = this.#ours!;
+    this.#hasBegun = true;
+    this.#traffic.begin(ours.hello.names, theirs.hello.names, ours.firstSeq, theirs);
   }
 
   /** Forgets the session, keeps the link: the next handshake begins a new one. */
@@ -479,6 +504,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
     this.#theirs = undefined;
     this.#ours = undefined;
     this.#isWelcomed = false;
+    this.#hasBegun = false;
+    this.#isFirstOpen = true;
     this.#epoch = newSecret();
     if (hadSession) this.#traffic.forgetSession(reason);
     if (this.#state.at === "open") {

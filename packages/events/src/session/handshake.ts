@@ -10,6 +10,8 @@ export interface Greeting {
   readonly hello: Hello;
   /** New with each session object: tells a peer that began anew from one that repeats itself. */
   readonly epoch: string;
+  /** Never changes while a link lives, over all its sessions. */
+  readonly link: string;
   /** The speaker can dial again: the other side keeps the session for a while when the connection is lost. */
   readonly redials: boolean;
   /** Number of the speaker's first frame in each lane. */
@@ -45,6 +47,7 @@ export function greetingBody(greeting: Greeting): unknown {
     behind: hello.behind.map(originSlot),
     ...(hello.token !== undefined && { token: hello.token }),
     epoch: greeting.epoch,
+    link: greeting.link,
     redials: greeting.redials,
     first: greeting.firstSeq,
     window: [...greeting.windowBytes],
@@ -79,6 +82,7 @@ export function readGreeting(body: unknown): Greeting {
       ...(raw["token"] !== undefined && { token: text(raw["token"], "the token", 8_192) }),
     },
     epoch: text(raw["epoch"], "the epoch"),
+    link: text(raw["link"], "the link"),
     redials: raw["redials"] === true,
     firstSeq,
     windowBytes: window,

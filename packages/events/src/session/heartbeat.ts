@@ -4,7 +4,7 @@ export interface HeartbeatOptions {
   readonly clock: Clock;
   readonly everyMs: number;
   /** 0: silence is measured, never judged. */
-  readonly deadAfterMs: number;
+  readonly deadAfterMs: () => number;
   /** Something is on its way that is not acknowledged: worth a PING though the peer is not silent. */
   readonly needsAnswer: () => boolean;
   readonly ping: () => void;
@@ -59,7 +59,8 @@ export class Heartbeat {
     if (now - due > LATE_MS) this.#judgeFrom = now + everyMs;
     const silentMs = now - this.#heardAt;
     this.#next();
-    if (deadAfterMs > 0 && silentMs >= deadAfterMs && now >= this.#judgeFrom) return dead(silentMs);
+    const limitMs = deadAfterMs();
+    if (limitMs > 0 && silentMs >= limitMs && now >= this.#judgeFrom) return dead(silentMs);
     if (silentMs >= everyMs || needsAnswer()) ping();
   }
 }

@@ -7,8 +7,8 @@ export interface Resumable {
   readonly peerBusId: string | undefined;
   /** Moves the session to `road`; or says why not, and touches nothing. */
   takeOver(resume: Resume, road: Road): Reject | undefined;
-  /** The same bus began a new session: this one, if it waits, is over. */
-  superseded(): void;
+  /** The same bus began a new session: this one is over if it waits, or was of the same `link`. */
+  superseded(link: string): void;
 }
 
 /** Sessions of one bus that can be resumed, by id. Shared by all its sessions; bounded. */
@@ -40,7 +40,7 @@ export class SessionTable {
   }
 
   /** Ends the sessions of a bus that began a new one. */
-  supersede(busId: string): void {
-    for (const session of this.#sessions.values()) if (session.peerBusId === busId) session.superseded();
+  supersede(busId: string, link: string): void {
+    for (const session of this.#sessions.values()) if (session.peerBusId === busId) session.superseded(link);
   }
 }

@@ -45,8 +45,8 @@ export interface FaultyLink {
   flow(): void;
   /** Dials fail from here on (`down`), or succeed again. */
   setDown(down: boolean): void;
-  /** From here on no faults by chance. */
-  heal(): void;
+  /** From here on these faults by chance; `{}`: none. */
+  setFaults(faults: Faults): void;
   readonly waiting: number;
   /** Dials so far. */
   readonly dials: number;
@@ -54,7 +54,7 @@ export interface FaultyLink {
   readonly script: readonly string[];
 }
 
-const FLUSH_LIMIT = 1_000_000;
+const FLUSH_LIMIT = 100_000;
 const SCRIPT_LIMIT = 10_000;
 
 /**
@@ -247,9 +247,9 @@ class Link implements FaultyLink {
     this.#note(down ? "down" : "up");
   }
 
-  heal(): void {
-    this.#faults = NO_FAULTS;
-    this.#note("healed");
+  setFaults(faults: Faults): void {
+    this.#faults = { ...NO_FAULTS, ...faults };
+    this.#note(`faults: ${JSON.stringify(faults)}`);
   }
 
   #note(line: string): void {

@@ -20,7 +20,8 @@ export interface Limits {
   /** How long a session outlives its connection. */
   readonly resumeMs: number;
   readonly heartbeatMs: number;
-  /** Silence that means a dead road, judged only while this process is responsive. 0: never (see docs/protocol.md). */
+  /** Silence that means a dead road, judged only while this process is responsive. 0: never. Ports are never judged
+   * unless it is set. */
   readonly deadAfterMs: number;
   readonly ackBytes: number;
   readonly ackMs: number;
@@ -56,6 +57,4 @@ export const DEFAULT_LIMITS: Limits = {
 export const LOCAL_LIMITS: Partial<Limits> = {
   // Answers take microseconds there: one chunk that crosses and one behind it keep the medium busy.
   windowBytes: [KIB * KIB, KIB * KIB, 128 * KIB],
-  // A port cannot be dialled again: a worker that computes for a minute is not dead, and its end has an event of its own.
-  deadAfterMs: 0,
 };

@@ -147,7 +147,17 @@ test("[E-SES-9] a peer that begins anew on the same port is a new session: old i
     onClose() {},
   });
   const hello = (epoch: string): void => {
-    const words = { v: 1, bus: "page", role: "ui", contracts: [], names: [], behind: [], epoch, redials: false };
+    const words = {
+      v: 1,
+      bus: "page",
+      role: "ui",
+      contracts: [],
+      names: [],
+      behind: [],
+      epoch,
+      link: "l",
+      redials: false,
+    };
     raw.send([1, 0, 0, 0, 0, { ...words, first: 0, window: [9e5, 9e5, 9e5], message: 1e6, frames: 1e4 }]);
     raw.send([2, 0, 0, 0, 0, {}]);
     settle();

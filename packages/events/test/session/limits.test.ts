@@ -39,7 +39,17 @@ function stranger(limits: Partial<Limits> = {}): Stranger {
     settle();
   };
   settle();
-  const words = { v: 1, bus: "x", role: "ui", contracts: [], names: ["one"], behind: [], epoch: "e", redials: false };
+  const words = {
+    v: 1,
+    bus: "x",
+    role: "ui",
+    contracts: [],
+    names: ["one"],
+    behind: [],
+    epoch: "e",
+    link: "l",
+    redials: false,
+  };
   say(FRAME_TYPE.hello, { ...words, first: 0, window: [9e5, 9e5, 9e5], message: 1e6, frames: 1e4 });
   say(FRAME_TYPE.welcome, {});
   if (side?.at !== "open") throw new Error("not open");

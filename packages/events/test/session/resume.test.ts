@@ -230,7 +230,7 @@ test("[E-SES-40] a frame that the medium loses is asked for again, also when it 
     drops.a.emit(i);
     drops.settle();
   }
-  drops.link.heal();
+  drops.link.setFaults({});
   drops.pass(40_000);
   expect(drops.b.data).toEqual(numbers(100));
   expect(drops.a.session.gauges().unackedFrames).toBe(0);
