@@ -10,7 +10,6 @@ type Schema = Readonly<Record<string, unknown>>;
 
 const SIMPLE = ["string", "number", "integer", "boolean", "json", "file", "bytes", "any"] as const;
 /** Names of port types, for messages. */
-const PORT_TYPE_NAMES: readonly string[] = [...SIMPLE, "object", "list<T>", "stream<T>", "#name"];
 /** `list<list<…>>` deeper than this is nobody's data. */
 const MAX_NESTING = 16;
 
