@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 import type { Clock } from "@atomiton/events";
 
@@ -35,7 +35,9 @@ export interface RuntimeOptions {
   catalog?: NodeCatalog;
   /** Node attempts at once, over all executions. Default 64. */
   concurrency?: number;
-  /** Default: a store in the system's temporary folder, removed by `close`. One given here is not closed. */
+  /** Where files are kept (`<dataDir>/blobs`). Default: a folder in the system's temporary one, removed by `close`. */
+  dataDir?: string;
+  /** Instead of `dataDir`. Not closed by `close`. */
   blobs?: BlobStore;
   /** Name to value. A Blueprint gets those that it lists; they show nowhere. */
   secrets?: Readonly<Record<string, string>>;
@@ -126,7 +128,7 @@ export class Runtime {
     this.catalog = options.catalog ?? createCatalog([...constructs, ...coreNodes, ...(options.nodes ?? [])]);
     this.library = openLibrary(this.dir, { catalog: this.catalog });
     this.#ownsBlobs = options.blobs === undefined;
-    this.blobs = options.blobs ?? openBlobStore();
+    this.blobs = options.blobs ?? openBlobStore(options.dataDir === undefined ? {} : { dir: join(options.dataDir, "blobs") });
     this.#secrets = options.secrets ?? {};
     this.#folders = [this.dir, ...(options.fileFolders ?? [])];
     this.#keep = options.keep ?? 100;
@@ -198,7 +200,8 @@ export class Runtime {
   }
 
   /**
-   * Resolves with the Blueprint's outputs, also when it is over already.
+   * Resolves with the Blueprint's outputs, also when it is over already. They are whole here; events name those above
+   * 1 MiB by reference.
    * Rejects with `RuntimeError` `EXECUTION_FAILED`, `CANCELLED` or `TIMEOUT`; `details.error` is the node's error. And with
    * `UNKNOWN_EXECUTION`.
    */

@@ -7,15 +7,17 @@
 import type { ExecState, NodeState, RuntimeMessage, RuntimeState } from "../contract.ts";
 import { RuntimeError, type RtError } from "../errors.ts";
 import { scopeOutputs } from "./blueprint-node.ts";
-import { CancelReason } from "./failure.ts";
+import { CancelReason, toRtError } from "./failure.ts";
 import { EXECUTION_CONCURRENCY, GRACE_MS, type EngineHost } from "./host.ts";
 import type { Plan } from "./plan.ts";
 import { Recorder, type ExecutionHistory } from "./recorder.ts";
-import { makeRedact } from "./redact.ts";
+import { makeRedact, type Redact } from "./redact.ts";
+import { RESULT_BYTES, storeLarge } from "./result.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Scope, Values } from "./scope.ts";
 import { liveNodes, type NodeSnapshot } from "./snapshot.ts";
 import { checkExecutionStep, isFinalExecution } from "./states.ts";
+import { sizeOf } from "./values.ts";
 
 export interface ExecutionSeed {
   readonly id: string;
@@ -52,6 +54,9 @@ export class Execution {
   readonly #scheduler: Scheduler;
   #state: ExecState = "queued";
   #cause: Cause | undefined;
+  /** Everything has run; large outputs are being put into the blob store. */
+  #isStoring = false;
+  readonly #redact: Redact | undefined;
   /** The root scope is open. */
   #hasBegun = false;
   #timers: (() => void)[] = [];
@@ -66,10 +71,11 @@ export class Execution {
     this.total = plan.root.instances;
     this.queuedAt = host.clock.now();
     this.#seed = seed;
+    this.#redact = makeRedact(seed.secrets);
     this.#recorder = new Recorder({
       executionId: id,
       clock: host.clock,
-      redact: makeRedact(seed.secrets),
+      redact: this.#redact,
       tell,
       isHeard,
     });
@@ -196,6 +202,7 @@ export class Execution {
       return true;
     }
     this.#become("cancelling");
+    if (this.#isStoring) return true;
     if (this.#hasBegun) this.#scheduler.cancel(this.#scheduler.root, reason);
     else this.#end("cancelled", error);
     return true;
@@ -216,10 +223,30 @@ export class Execution {
   #rootEnded(root: Scope): void {
     if (this.#cause) this.#end(this.#cause.by === "cancel" ? "cancelled" : "failed", this.#cause.error);
     else if (root.failure) this.#end("failed", root.failure);
-    else this.#complete(scopeOutputs(root) as Record<string, unknown>);
+    else this.#keepResult(scopeOutputs(root) as Record<string, unknown>);
   }
 
-  #complete(result: Record<string, unknown>): void {
+  /** Large outputs are stored first: an event carries a reference to them. A cancel meanwhile decides how it ends. */
+  #keepResult(result: Record<string, unknown>): void {
+    const large = Object.keys(result).filter((name) => sizeOf(result[name]) > RESULT_BYTES);
+    if (large.length === 0) {
+      this.#complete(result, result);
+      return;
+    }
+    this.#isStoring = true;
+    storeLarge(result, large, this.#seed.host.blobs, this.#redact).then(
+      (told) => {
+        if (this.#cause) this.#end("cancelled", this.#cause.error);
+        else this.#complete(result, told);
+      },
+      (error: unknown) => {
+        if (this.#cause) this.#end("cancelled", this.#cause.error);
+        else this.#end("failed", toRtError(error, "", 1));
+      },
+    );
+  }
+
+  #complete(result: Record<string, unknown>, told: Record<string, unknown>): void {
     this.result = result;
     this.#become("completed");
     this.#close(true);
@@ -238,7 +265,7 @@ export class Execution {
     };
     const durationMs = this.#seed.host.clock.monotonic() - this.#startedTick;
     this.#recorder.completed({
-      result,
+      result: told,
       durationMs,
       activeMs: durationMs,
       counts: none,

@@ -24,6 +24,7 @@ import type {
 import type { Redact } from "./redact.ts";
 import { Ring } from "./ring.ts";
 import { pathOf, type Scope } from "./scope.ts";
+import { isInLoop } from "./snapshot.ts";
 import { NODE_STATES } from "./states.ts";
 import { redacted, toVal } from "./values.ts";
 
@@ -172,7 +173,7 @@ export class Recorder {
     };
     if (isHeard()) tell({ type: "runtime:output", data: this.#outputEvent(kept) });
     const key = `${kept.path}\n${port}`;
-    if (scope.item === undefined && (this.#outputs.has(key) || this.#outputs.size < OUTPUTS_KEPT)) {
+    if (!isInLoop(scope) && (this.#outputs.has(key) || this.#outputs.size < OUTPUTS_KEPT)) {
       this.#outputs.set(key, kept);
     } else {
       this.#loopOutputs.push(kept);

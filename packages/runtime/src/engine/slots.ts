@@ -11,7 +11,8 @@ export interface Claimant {
 export class HostSlots {
   readonly limit: number;
   #used = 0;
-  readonly #waiting = new Set<Claimant>();
+  /** By priority: there are few, and thousands of executions may have the same. */
+  readonly #waiting = new Map<number, Set<Claimant>>();
   #offering = false;
 
   constructor(limit: number) {
@@ -22,7 +23,7 @@ export class HostSlots {
     return this.#used;
   }
   get waiting(): number {
-    return this.#waiting.size;
+    return [...this.#waiting.values()].reduce((sum, claimants) => sum + claimants.size, 0);
   }
 
   /** False: the claimant is queued and will be offered one. */
@@ -31,7 +32,9 @@ export class HostSlots {
       this.#used++;
       return true;
     }
-    this.#waiting.add(claimant);
+    const equals = this.#waiting.get(claimant.priority);
+    if (equals) equals.add(claimant);
+    else this.#waiting.set(claimant.priority, new Set([claimant]));
     return false;
   }
 
@@ -40,11 +43,9 @@ export class HostSlots {
     if (this.#offering) return;
     this.#offering = true;
     try {
-      while (this.#used < this.limit && this.#waiting.size > 0) {
-        let best: Claimant | undefined;
-        for (const claimant of this.#waiting) if (!best || claimant.priority > best.priority) best = claimant;
-        this.#waiting.delete(best!);
-        best!.offer();
+      for (let next = this.#next(); next && this.#used < this.limit; next = this.#next()) {
+        this.leave(next);
+        next.offer();
       }
     } finally {
       this.#offering = false;
@@ -52,7 +53,14 @@ export class HostSlots {
   }
 
   leave(claimant: Claimant): void {
-    this.#waiting.delete(claimant);
+    const equals = this.#waiting.get(claimant.priority);
+    if (equals?.delete(claimant) && equals.size === 0) this.#waiting.delete(claimant.priority);
+  }
+
+  #next(): Claimant | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    const [first] = this.#waiting.get(Math.max(...this.#waiting.keys())) ?? [];
+    return first;
   }
 }
 

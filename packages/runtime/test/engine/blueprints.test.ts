@@ -172,11 +172,11 @@ test("[R-ENG-42] ends a Blueprint used as a node at the timeout of its own polic
 });
 
 test("[R-RUN-10] gives a Blueprint inside another the secrets that it lists itself, and no others", async () => {
-  const seen: unknown[] = [];
+  const seen = new Map<string, unknown>();
   const ask = (ctx: any, name: string): Promise<string> => ctx.secret(name).catch((error: any) => error.error.code);
   const look = node(
     "look",
-    async (ctx) => void seen.push([ctx.path, ctx.config.v, await ask(ctx, "a"), await ask(ctx, "b")]),
+    async (ctx) => void seen.set(ctx.path, [ctx.config.v, await ask(ctx, "a"), await ask(ctx, "b")]),
   );
   const sub = blueprint({ l: { uses: "test/look@1", with: { v: "${ secrets.a }" } } }, { id: "sub", secrets: ["a"] });
   const main = blueprint(
@@ -192,10 +192,10 @@ test("[R-RUN-10] gives a Blueprint inside another the secrets that it lists itse
   });
   undo.push(() => host.close());
   await host.waitForCompletion(await host.execute("main"));
-  expect(seen).toEqual([
-    ["s/l", "A-value", "A-value", "UNKNOWN_SECRET"],
-    ["l", "B-value", "UNKNOWN_SECRET", "B-value"],
-  ]);
+  expect(Object.fromEntries(seen)).toEqual({
+    "s/l": ["A-value", "A-value", "UNKNOWN_SECRET"],
+    l: ["B-value", "UNKNOWN_SECRET", "B-value"],
+  });
   const poor = new Runtime({ dir, catalog: runtime.catalog, secrets: { b: "B-value" }, blobs: runtime.blobs });
   undo.push(() => poor.close());
   await expect(poor.execute("main")).rejects.toMatchObject({ code: "NOT_YET", details: { secrets: ["a"] } });

@@ -364,6 +364,43 @@ test("[R-RUN-9] cuts large values, names blobs, and survives hostile ones", asyn
   expect(of("runtime:output").at(-1)!.value).toMatchObject({ t: "trunc", bytes: 100_002 });
 });
 
+test("[R-RUN-16] tells large outputs by reference, and gives them whole to who waits here", async () => {
+  const rows = Array.from({ length: 50_000 }, (_, at) => ({ at, text: "some twenty characters" }));
+  const large = node("large", () => ({ out: rows, other: "small" }));
+  const dataDir = await temporary();
+  const { runtime, start, of } = benchOf([large], { blobs: openBlobStore({ dir: dataDir }) });
+  const more = { outputs: { rows: { type: "any", from: "a.out" }, small: { type: "any", from: "a.other" } } };
+  const id = await start({ a: { uses: "test/large@1" } }, more);
+  expect(await runtime.waitForCompletion(id)).toEqual({ rows, small: "small" });
+  const { result } = of("runtime:completed")[0]! as { result: any };
+  expect(result).toMatchObject({ small: "small", rows: { type: "application/json", name: "rows.json" } });
+  let text = "";
+  for await (const chunk of runtime.blobs.open(result.rows)) text += new TextDecoder().decode(chunk);
+  expect(JSON.parse(text)).toEqual(rows);
+  const cancelled = await start({ a: { uses: "test/large@1" } }, more);
+  const off = runtime.on(({ type }) => type === "runtime:output" && void runtime.cancel(cancelled), {
+    executionId: cancelled,
+  });
+  await expect(runtime.waitForCompletion(cancelled)).rejects.toMatchObject({ code: "CANCELLED" });
+  off();
+  await runtime.close();
+  const cramped = benchOf([large], { blobs: openBlobStore({ memory: true, limitBytes: 1_000 }) });
+  const full = await cramped.start({ a: { uses: "test/large@1" } }, more);
+  await expect(cramped.runtime.waitForCompletion(full)).rejects.toMatchObject({
+    details: { error: { code: "LIMIT", class: "resource" } },
+  });
+});
+
+test("[R-RUN-17] keeps files in its data folder when it is given one", async () => {
+  const dataDir = await temporary();
+  const runtime = new Runtime({ dataDir });
+  const { $blob } = await runtime.blobs.put(new TextEncoder().encode("kept"));
+  await runtime.close();
+  const again = new Runtime({ dataDir });
+  undo.push(() => again.close());
+  expect(await again.blobs.has({ $blob })).toBe(true);
+});
+
 test("[R-RUN-10] gives a Blueprint the secrets that it lists, and shows them nowhere", async () => {
   const secret = "s3cr3t-value";
   const leak = node("leak", async (ctx) => {
