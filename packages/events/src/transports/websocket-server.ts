@@ -158,7 +158,7 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
       refuse(socket, status, text);
     };
     if (pathOf(request) !== path) {
-      if (server.listenerCount("upgrade") === 1) no("path", 404, "Nothing is served here");
+      if (isNobodys(server, pathOf(request), path)) no("path", 404, "Nothing is served here");
       return;
     }
     if (!allowsHost(request, server, options.allowedHosts)) return no("host", 403, "This host name is not allowed");
@@ -219,12 +219,13 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
   return {
     attach(server, { path = PATH } = {}) {
       if (closing) throw new TypeError(`Cannot attach "${path}": this WebSocket server is closed; make a new one`);
-      const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      const onUpgrade: UpgradeListener = (request, socket, head) => {
         arrive(server, path, request, socket, head).catch((error: unknown) => {
           socket.destroy();
           onError(error);
         });
       };
+      onUpgrade.servesPath = path;
       const detach = (): void => {
         server.off("upgrade", onUpgrade);
         detachers.delete(detach);
@@ -336,6 +337,18 @@ function doorkeeper(
     const shown = tokenOf(request);
     return shown !== undefined && timingSafeEqual(digest(shown), wanted) ? admits : undefined;
   };
+}
+
+interface UpgradeListener {
+  (request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Told to other servers of ours on the same port: a path that none of us serves must not be left without an answer. */
+  servesPath?: string;
+}
+
+/** Asked by the listener of `own`: are all listeners ours, does none serve `path`, and is it the last to be asked? */
+function isNobodys(server: Server, path: string, own: string): boolean {
+  const served = (server.listeners("upgrade") as UpgradeListener[]).map(({ servesPath }) => servesPath);
+  return served.at(-1) === own && served.every((one) => one !== undefined && one !== path);
 }
 
 function offered(request: IncomingMessage): string[] {

@@ -11,6 +11,7 @@ import { serveBus, webSocketTransport, workerTransport, type ServeBusOptions } f
 import type { WebSocketClass } from "../../src/transports/websocket.ts";
 import { shop } from "./fixtures/shop.ts";
 import { listen } from "./listen.ts";
+import { tcpProxy } from "./tcp-proxy.ts";
 
 const open: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -110,6 +111,52 @@ test("[E-WS-22] when the server comes back on its port, the link dials, and the 
   host.emit("shop:sold", { n: 7 });
   expect(await sold).toEqual({ n: 7 });
 });
+
+test(
+  "[E-WS-23] a socket cut in the middle of frames loses and doubles nothing, both ways",
+  { timeout: 30_000 },
+  async () => {
+    const allowedHosts: string[] = [];
+    const { host, port, served } = await serve({ token: "secret", allowedHosts });
+    const proxy = await tcpProxy(port);
+    allowedHosts.push(`127.0.0.1:${proxy.port}`);
+    open.push(() => proxy.close());
+    host.handle("shop:order", ({ item }) => ({ total: Number(item) }));
+    const ui = bus("ui");
+    const sold: number[] = [];
+    const looks: string[] = [];
+    const gaps: unknown[] = [];
+    const onGap = (gap: unknown) => gaps.push(gap);
+    ui.on("shop:sold", ({ n }) => sold.push(n), { onGap });
+    host.on("shop:look", ({ at }) => looks.push(at), { onGap });
+    const link = ui.connect(webSocketTransport(`ws://127.0.0.1:${proxy.port}/bus`, { token: "secret" }));
+    await link.ready;
+    const rounds = 8;
+    for (let round = 0; round < rounds; round += 1) {
+      const isBack = new Promise<void>((resolve) => {
+        const stop = link.onState(({ at }) => {
+          if (at !== "open") return;
+          stop();
+          resolve();
+        });
+      });
+      proxy.cutAfter(1_000 + round * 3_777);
+      for (let n = 0; n < 100; n += 1) {
+        host.emit("shop:sold", { n: round * 100 + n, photo: new Uint8Array(500) });
+        ui.emit("shop:look", { at: `${round * 100 + n}` });
+      }
+      await isBack;
+    }
+    expect(await ui.request("shop:order", { item: "7" })).toEqual({ total: 7 });
+    await Promise.all([host.flush(), ui.flush()]);
+    const all = Array.from({ length: rounds * 100 }, (_, n) => n);
+    expect(sold).toEqual(all);
+    expect(looks.map(Number)).toEqual(all);
+    expect(gaps).toEqual([]);
+    expect(proxy.connections).toBe(rounds + 1);
+    await expect.poll(() => [host.inspect().links.length, served.inspect().connections]).toEqual([1, 1]);
+  },
+);
 
 test("[E-WRK-8] two buses meet across a thread", async () => {
   const worker = new Worker(new URL("./fixtures/shop-worker.ts", import.meta.url));

@@ -257,6 +257,11 @@ test("[E-WS-6] `authenticate` decides alone: role, grants and user are its answe
 test("[E-WS-7] shares a port with a server's pages and other upgrade listeners", async () => {
   const served = await serve();
   expect((await knock(served.port, {}, "/other")).status).toBe(404);
+  const second = webSocketServer({ token: TOKEN, onConnection() {} });
+  second.attach(served.server, { path: "/second" });
+  const statuses = await Promise.all(["/other", "/second", "/bus"].map((path) => knock(served.port, {}, path)));
+  expect(statuses.map(({ status }) => status)).toEqual([404, 401, 401]);
+  await second.close();
   served.server.on("request", (_request, response) => response.end("a page"));
   const page = await fetch(`http://127.0.0.1:${served.port}/`);
   expect(await page.text()).toBe("a page");
