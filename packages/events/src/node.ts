@@ -4,14 +4,9 @@ export type { FileJournalOptions } from "./journal/file.ts";
 export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
 export { webSocketTransport } from "./transports/websocket-node.ts";
-export { serveBus, webSocketServer } from "./transports/websocket-server.ts";
+export { serveBus } from "./transports/serve-bus.ts";
+export type { ConnectsPeers, ServeBusOptions } from "./transports/serve-bus.ts";
+export type { Admission, DoorkeeperOptions } from "./transports/doorkeeper.ts";
+export { webSocketServer } from "./transports/websocket-server.ts";
 export type { WebSocketOptions } from "./transports/websocket.ts";
-export type {
-  Admission,
-  Arrival,
-  ConnectsPeers,
-  Refusal,
-  ServeBusOptions,
-  WebSocketServer,
-  WebSocketServerOptions,
-} from "./transports/websocket-server.ts";
+export type { Arrival, Refusal, WebSocketServer, WebSocketServerOptions } from "./transports/websocket-server.ts";

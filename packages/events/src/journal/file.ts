@@ -9,11 +9,11 @@
  * 4. After a failed write nothing is known of the disk: the journal takes no more, and its next opening finds the truth.
  */
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
 
 import type { Clock } from "../core/clock.ts";
 import { EventsError } from "../core/errors.ts";
 import { systemClock } from "../core/system-clock.ts";
+import { chunksOf, syncFolder, writeAll } from "./file-bytes.ts";
 import { lockFile } from "./file-lock.ts";
 import { MAX_ENTRY_BYTES, type Journal, type JournalEntry, type JournalOptions, type JournalStats } from "./journal.ts";
 import { damaged, packEntry, packTrim } from "./record.ts";
@@ -29,12 +29,12 @@ export interface FileJournalOptions extends JournalOptions {
 
 const MAX_BYTES = 1024 * 1024 * 1024;
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
-const READ_BYTES = 256 * 1024;
 /** Forgotten bytes that are not worth a copy. */
 const COMPACT_BYTES = 1024 * 1024;
 
 /**
- * Opens the journal in the file `path`, or makes it. At most 1 GiB unless `options` say otherwise.
+ * Opens the journal in the file `path`, or makes it. It keeps at most 1 GiB unless `options` say otherwise; the file may
+ * take twice as much before what is forgotten gives its place back.
  *
  * Rejects with JOURNAL when another process has it open, when it is no journal, or when an entry in its middle is damaged
  * or missing; the file is left as it is.
@@ -330,32 +330,5 @@ class FileJournal<T> implements Journal<T> {
 
   #closedError(action: string): EventsError {
     return new EventsError("CLOSED", `Cannot ${action} the journal "${this.#path}": it is closed; open it again`);
-  }
-}
-
-async function* chunksOf(file: FileHandle, from: number, to: number): AsyncIterableIterator<Uint8Array> {
-  for (let at = from; at < to;) {
-    const { bytesRead, buffer } = await file.read(new Uint8Array(READ_BYTES), 0, Math.min(READ_BYTES, to - at), at);
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
-    at += bytesRead;
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, at + done);
-    done += bytesWritten;
-  }
-}
-
-/** A new name is safe when its folder is. Windows knows no such thing. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const folder = await open(dirname(path), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -51,3 +51,19 @@ function ownHosts(server: Server): string[] {
 function isTls(server: Server): boolean {
   return "setSecureContext" in server;
 }
+
+export interface UpgradeListener {
+  (request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Told to other servers of ours on the same port: a path that none of us serves must not be left without an answer. */
+  servesPath?: string;
+}
+
+/** Asked by the listener of `own`: are all listeners ours, does none serve `path`, and is it the last to be asked? */
+export function isNobodys(server: Server, path: string, own: string): boolean {
+  const served = (server.listeners("upgrade") as UpgradeListener[]).map(({ servesPath }) => servesPath);
+  return served.at(-1) === own && served.every((one) => one !== undefined && one !== path);
+}
+
+export function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "").split("?", 1)[0]!;
+}

@@ -9,27 +9,16 @@
  * 5. The token, or what `authenticate` says: close code 4401, since a page cannot read the status of a refused upgrade;
  *    401 for those who do not speak our subprotocol.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 
 import type { WebSocket } from "ws";
 
 import type { Transport } from "../wire/transport.ts";
-import { CLOSE_BAD_TOKEN, closeReason, connectSocket, SUBPROTOCOL, TOKEN_PROTOCOL, type SocketLike } from "./socket.ts";
-import { allowsHost, allowsOrigin, refuse } from "./upgrade.ts";
+import { doorkeeper, offered, type Admission, type DoorkeeperOptions } from "./doorkeeper.ts";
+import { CLOSE_BAD_TOKEN, closeReason, connectSocket, SUBPROTOCOL, type SocketLike } from "./socket.ts";
+import { allowsHost, allowsOrigin, isNobodys, pathOf, refuse, type UpgradeListener } from "./upgrade.ts";
 import { loadWs } from "./websocket-node.ts";
-
-/** What the server decided about a peer. Nothing of it comes from the peer's own words. */
-export interface Admission {
-  /** Left out: the role that the peer claims, where a contract names it. */
-  readonly role?: string;
-  /** Rights, as `execute:blueprint`; `*` is all. */
-  readonly grants: readonly string[];
-  readonly user?: string;
-  /** May it speak for buses behind it? Default false. */
-  readonly routes?: boolean;
-}
 
 export interface Arrival extends Admission {
   /** The `Origin` header; undefined for programs that are not browsers. */
@@ -39,18 +28,7 @@ export interface Arrival extends Admission {
 
 export type Refusal = "path" | "host" | "origin" | "full" | "token" | "handshake" | "failed";
 
-export interface WebSocketServerOptions {
-  /** Whoever shows it is admitted as `admits` says. Required unless `authenticate` is given. */
-  readonly token?: string;
-  /** What a holder of `token` is. Default: the role that it claims, with every right. */
-  readonly admits?: Admission;
-  /** Decides in the place of `token`. Undefined refuses; so does a throw, and no answer in time. */
-  readonly authenticate?: (
-    request: IncomingMessage,
-    token: string | undefined,
-  ) => Admission | undefined | Promise<Admission | undefined>;
-  /** How long `authenticate` may take. Default 10,000. */
-  readonly authenticateTimeoutMs?: number;
+export interface WebSocketServerOptions extends DoorkeeperOptions {
   /** As `https://app.example`. Beside the server's own loopback names, which are always allowed. */
   readonly allowedOrigins?: readonly string[];
   /** As `app.example` or `app.example:8080`. Beside the server's own loopback names, which are always allowed. */
@@ -82,14 +60,13 @@ export interface WebSocketServer {
 }
 
 /** Where Studio and the command expect the bus. */
-const PATH = "/bus";
+export const PATH: string = "/bus";
 /** Four times the frames that a session makes: its own limit, which answers with a code, comes first. */
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
 const MAX_CONNECTIONS = 256;
 const PING_EVERY_MS = 10_000;
 /** One answer may be late, two are a dead road. Counted in pings, not in time: our own busy loop is nobody's silence. */
 const PINGS_UNANSWERED = 2;
-const AUTHENTICATE_MS = 10_000;
 /** A peer that does not answer our goodbye is cut off. */
 const GOODBYE_MS = 2_000;
 const CLOSE_GOING_AWAY = 1001;
@@ -251,39 +228,6 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
   };
 }
 
-/** What is asked of a bus here: this room knows no buses. */
-export interface ConnectsPeers {
-  connect(transport: Transport, policy: { readonly peer: Admission }): unknown;
-}
-
-export interface ServeBusOptions extends Omit<WebSocketServerOptions, "onConnection"> {
-  /** Default `/bus`. */
-  readonly path?: string;
-}
-
-/**
- * Serves one bus over WebSocket on the port of an HTTP server, to those who show the token.
- *
- * Throws as `webSocketServer` does.
- *
- * @example
- * const server = createServer(pages).listen(4810, "127.0.0.1");
- * const served = serveBus(bus, server, { token: randomUUID() });
- * await served.close();
- */
-export function serveBus(bus: ConnectsPeers, server: Server, options: ServeBusOptions): WebSocketServer {
-  const { path = PATH, ...rest } = options;
-  const sockets = webSocketServer({
-    ...rest,
-    onConnection(transport, arrival) {
-      const { request: _request, origin: _origin, ...peer } = arrival;
-      bus.connect(transport, { peer });
-    },
-  });
-  sockets.attach(server, { path });
-  return sockets;
-}
-
 /** The end of a connection is awaited, but not for ever: a peer that is gone cannot answer a goodbye. */
 function hangUp(socket: WebSocket, code: number, reason: string): void {
   socket.resume();
@@ -307,59 +251,4 @@ function acceptedTransport(socket: WebSocket): Transport {
       return connection;
     },
   };
-}
-
-/** How a request is judged: by `authenticate`, or by the token, compared so that the time taken tells nothing. */
-function doorkeeper(
-  options: WebSocketServerOptions,
-  onError: (error: unknown) => void,
-): (request: IncomingMessage) => Promise<Admission | undefined> {
-  const { token, authenticate, admits = { grants: ["*"] } } = options;
-  if (authenticate) {
-    const patience = options.authenticateTimeoutMs ?? AUTHENTICATE_MS;
-    return async (request) => {
-      let late: ReturnType<typeof setTimeout> | undefined;
-      const tooLate = new Promise<undefined>((resolve) => (late = setTimeout(() => resolve(undefined), patience)));
-      try {
-        return await Promise.race([authenticate(request, tokenOf(request)), tooLate]);
-      } catch (error) {
-        onError(error);
-        return undefined;
-      } finally {
-        clearTimeout(late);
-      }
-    };
-  }
-  if (!token) throw new TypeError("Cannot serve WebSockets without a token: pass `token` or `authenticate`");
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  const wanted = digest(token);
-  return async (request) => {
-    const shown = tokenOf(request);
-    return shown !== undefined && timingSafeEqual(digest(shown), wanted) ? admits : undefined;
-  };
-}
-
-interface UpgradeListener {
-  (request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Told to other servers of ours on the same port: a path that none of us serves must not be left without an answer. */
-  servesPath?: string;
-}
-
-/** Asked by the listener of `own`: are all listeners ours, does none serve `path`, and is it the last to be asked? */
-function isNobodys(server: Server, path: string, own: string): boolean {
-  const served = (server.listeners("upgrade") as UpgradeListener[]).map(({ servesPath }) => servesPath);
-  return served.at(-1) === own && served.every((one) => one !== undefined && one !== path);
-}
-
-function offered(request: IncomingMessage): string[] {
-  return (request.headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-}
-
-function tokenOf(request: IncomingMessage): string | undefined {
-  const shown = offered(request).find((name) => name.startsWith(TOKEN_PROTOCOL));
-  return shown === undefined ? undefined : Buffer.from(shown.slice(TOKEN_PROTOCOL.length), "base64url").toString();
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? "").split("?", 1)[0]!;
 }
