@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 
+import { killLiveGroups } from "@atomiton/runtime";
 import { Command, CommanderError } from "commander";
 
 import { CliError, exitCode } from "./cli-error.ts";
@@ -33,6 +34,9 @@ function atomiton(): Command {
     command.exitOverride().showHelpAfterError("(add --help for what is possible)");
   return program;
 }
+
+// However this process ends, what its nodes have started does not outlive it (but for a SIGKILL, which nobody hears).
+process.on("exit", killLiveGroups);
 
 try {
   await atomiton().parseAsync();

@@ -14,6 +14,8 @@ import {
 
 import { CliError } from "./cli-error.ts";
 
+const BLUEPRINT_FILE = /\.blueprint\.(?:ya?ml|json)$/;
+
 /** A file given to the command, and the folder that it may use. */
 export interface Place {
   /** The folder that the runtime may read below, as the user would name it. */
@@ -48,6 +50,9 @@ export interface OpenedBlueprint extends Place {
 /** Reads and checks a file. Throws `CliError` where there is no such Blueprint file. */
 export async function openBlueprint(file: string, catalog: NodeCatalog): Promise<OpenedBlueprint> {
   const place = placeOf(file);
+  if (!BLUEPRINT_FILE.test(file)) {
+    throw new CliError(`Cannot read "${file}": its name is not that of a Blueprint; such files end in .blueprint.yaml`);
+  }
   const library = openLibrary(place.root, { catalog });
   try {
     const problems = (await library.describe(place.path)).problems as Problem[];

@@ -7,7 +7,7 @@ const LAST_RESORT_MS = 2_000;
 export interface InterruptSteps {
   /** End in good order. */
   first(code: number): void;
-  /** End at once. */
+  /** Give nobody time any more. */
   second(code: number): void;
 }
 

@@ -64,3 +64,13 @@ export class NodeError extends Error {
     this.error = error;
   }
 }
+
+/**
+ * True for a `NodeError` of any copy of this package: a user's node module brings its own beside a bundled host, and
+ * `instanceof` would not know it.
+ */
+export function isNodeError(thrown: unknown): thrown is NodeError {
+  if (!(thrown instanceof Error) || thrown.name !== "NodeError") return false;
+  const { error } = thrown as { error?: { code?: unknown; class?: unknown } };
+  return typeof error?.code === "string" && typeof error.class === "string";
+}

@@ -38,6 +38,7 @@ export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
 export { describeNode } from "./host/describe.ts";
 export { openLibrary, type Library, type LibraryOptions } from "./library/index.ts";
 export { coreNodes } from "./nodes/index.ts";
+export { killLiveGroups } from "./process/live-groups.ts";
 export {
   Runtime,
   type BlueprintTarget,

@@ -4,7 +4,15 @@ import { basename, dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
-import { openBlobStore, Runtime, RuntimeError, type BlobRef, type BlobStore, type Blueprint } from "@atomiton/runtime";
+import {
+  killLiveGroups,
+  openBlobStore,
+  Runtime,
+  RuntimeError,
+  type BlobRef,
+  type BlobStore,
+  type Blueprint,
+} from "@atomiton/runtime";
 import type { RuntimeMessage } from "@atomiton/runtime/contract";
 import type { Command } from "commander";
 
@@ -106,18 +114,16 @@ async function run(file: string, options: RunOptions): Promise<void> {
 
   let executionId: string | undefined;
   let stoppedBy: number | undefined;
-  const stop = (code: number, note: string, graceMs?: number): void => {
+  const stop = (code: number, note: string): void => {
     stoppedBy ??= code;
     if (!options.json) display.line(note);
     if (executionId === undefined) return;
     // It may have ended in this very tick: then there is nothing to cancel.
-    Promise.resolve(runtime.cancel(executionId, { reason: note, ...(graceMs === undefined ? {} : { graceMs }) })).catch(
-      () => {},
-    );
+    runtime.cancel(executionId, { reason: note }).catch(() => {});
   };
   const offInterrupt = onInterrupt({
     first: (code) => stop(code, "Cancelling; once more kills what still runs"),
-    second: (code) => stop(code, "Killing", 0),
+    second: killLiveGroups,
   });
   const offPipe = onBrokenPipe(process.stdout, () => stop(exitCode.brokenPipe, "Nobody reads the output; cancelling"));
   try {

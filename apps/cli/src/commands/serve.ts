@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 import { EventBus } from "@atomiton/events";
 import { serveBus } from "@atomiton/events/node";
-import { openBlobStore, Runtime, RuntimeError, RuntimeIPC } from "@atomiton/runtime";
+import { killLiveGroups, openBlobStore, Runtime, RuntimeError, RuntimeIPC } from "@atomiton/runtime";
 import { libraryContract, runtimeContract } from "@atomiton/runtime/contract";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Command } from "commander";
@@ -124,12 +124,12 @@ async function serve(options: ServeOptions): Promise<void> {
 
   await new Promise<void>((stop) => {
     const off = onInterrupt({
-      first: (code) => {
+      // Being told to end is how a server ends well: exit code 0.
+      first: () => {
         process.stderr.write("Ending; once more ends at once\n");
-        process.exitCode = code;
         stop();
       },
-      second: (code) => process.exit(code),
+      second: killLiveGroups,
     });
     server.once("close", off);
   });

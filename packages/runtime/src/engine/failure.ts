@@ -1,5 +1,5 @@
 import type { RetryPolicy } from "../blueprint/model.ts";
-import { NodeError, RuntimeError, type RtError } from "../errors.ts";
+import { isNodeError, RuntimeError, type RtError } from "../errors.ts";
 
 /** Causes of causes beyond this say nothing new. */
 const CAUSES = 5;
@@ -60,7 +60,7 @@ function describe(thrown: unknown, depth: number): RtError {
 }
 
 function classify(thrown: unknown): RtError {
-  if (thrown instanceof NodeError) {
+  if (isNodeError(thrown)) {
     const { retryable, ...rest } = thrown.error;
     return { ...rest, message: cut(thrown.message), retryable: retryable ?? transient(rest.class) };
   }

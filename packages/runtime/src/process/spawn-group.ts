@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto";
 import type { BlobAccess, SpawnOptions, SpawnResult } from "../blueprint/define-node.ts";
 import { GROUP_MARK, groupIsGone, signalGroup } from "./group.ts";
 import type { Group } from "./group.ts";
+import { trackGroup } from "./live-groups.ts";
 import { bounded, feed, LINGER_MS, unlessHeldOpen } from "./pipes.ts";
 import type { Pipe } from "./pipes.ts";
 import { checkFolder, start } from "./start.ts";
@@ -55,6 +56,7 @@ export async function spawnGroup(
     [GROUP_MARK]: mark,
   });
   const group: Group = { pid: child.pid!, mark };
+  const untrack = trackGroup(group);
 
   let failure: { error: unknown } | undefined;
   let ending: Promise<void> | undefined;
@@ -91,6 +93,7 @@ export async function spawnGroup(
     if (failure) throw failure.error;
     return { ...exit, stdout: stdout!, stderr: stderr! };
   } finally {
+    untrack();
     signal?.removeEventListener("abort", onAbort);
   }
 }
