@@ -42,7 +42,7 @@ export class Arrivals {
     if (extra.origin?.busId === id) return refused("protocol", looped(name));
     const origin = believed(extra.origin, peer);
     const rule = ruleFor(topic, origin.role);
-    if (rule === undefined || !this.#hub.isFor(rule, this.#link)) {
+    if (rule === undefined || !this.#hub.network.isFor(rule, this.#link)) {
       return refused("direction", wrongWay(name, origin.role, role));
     }
     if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {

@@ -6,7 +6,7 @@ import { newId, systemRandom } from "../core/ids.ts";
 import { systemClock } from "../core/system-clock.ts";
 import { isPattern, matches } from "../core/topic.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { EventExtra, Origin, Where } from "../session/messages.ts";
+import type { EventExtra, Where } from "../session/messages.ts";
 import type { Gap, Peer } from "../session/session.ts";
 import { SessionTable } from "../session/table.ts";
 import type { Transport } from "../wire/transport.ts";
@@ -27,7 +27,6 @@ import type {
   Middleware,
   NextOptions,
   OnOptions,
-  Passing,
   Recording,
   RecordOptions,
   ReplayOptions,
@@ -39,7 +38,8 @@ import type {
 import { Hearing, subscriptionOf, type Hearer } from "./hearing.ts";
 import type { Hub } from "./hub.ts";
 import { BusLink } from "./link.ts";
-import { Onion } from "./onion.ts";
+import { Network } from "./network.ts";
+import { Passage } from "./passage.ts";
 import { enter, leave } from "./permission.ts";
 import { record } from "./record.ts";
 import { noHistory, wrongWay } from "./refusals.ts";
@@ -63,21 +63,18 @@ class Bus implements Hub, Hearer {
   readonly random: () => number;
   readonly limits: Required<BusLimits>;
   readonly exposesErrors: boolean;
-  readonly links: Set<BusLink> = new Set<BusLink>();
+  readonly network: Network;
+  readonly passage: Passage;
   readonly sessions: SessionTable = new SessionTable();
   readonly requests: Requests;
   readonly snapshots: Snapshots;
-  over: BusLink | undefined;
   readonly #emitter: Emitter<Meta>;
-  readonly #wishes: Set<Wish> = new Set<Wish>();
   readonly #hearings: Set<Hearing> = new Set<Hearing>();
-  readonly #metas: Map<string, Meta> = new Map<string, Meta>();
   readonly #onError: (fault: unknown, context: FaultContext) => void;
   readonly #checksOwn: boolean;
-  readonly #in: Onion;
-  readonly #out: Onion;
-  readonly #local: Onion;
+  /** For replays that are under way; everything else asks `#isClosed`, which costs an emit nothing. */
   readonly #closing: AbortController = new AbortController();
+  #isClosed: boolean = false;
   #hasSaid: boolean = false;
 
   constructor(options: Options = {}) {
@@ -98,9 +95,14 @@ class Bus implements Hub, Hearer {
     this.#emitter = new Emitter((fault, name) => this.fault(fault, { name }));
     this.requests = new Requests(this);
     this.snapshots = new Snapshots(this);
-    this.#in = new Onion("in", this.limits.waiting);
-    this.#out = new Onion("out", this.limits.waiting);
-    this.#local = new Onion("local", this.limits.waiting);
+    this.network = new Network(role);
+    this.passage = new Passage({
+      origin: Object.freeze({ busId: this.id, role }),
+      emitter: this.#emitter,
+      network: this.network,
+      waiting: this.limits.waiting,
+      fault: (fault, context) => this.fault(fault, context),
+    });
   }
 
   on(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
@@ -162,7 +164,7 @@ class Bus implements Hub, Hearer {
   }
 
   request(name: string, input: unknown, options: RequestOptions = {}): Promise<unknown> {
-    if (this.#closing.signal.aborted) return Promise.reject(closed("request", name));
+    if (this.#isClosed) return Promise.reject(closed("request", name));
     return this.requests.request(name, input, options);
   }
 
@@ -216,25 +218,14 @@ class Bus implements Hub, Hearer {
   }
 
   use(middleware: Middleware): () => void {
-    const onions = [this.#in, this.#out, this.#local];
-    // A copy of its own, so that the same middleware can stand twice and each be taken out.
-    const layer: Middleware = {
-      ...(middleware.in && { in: middleware.in.bind(middleware) }),
-      ...(middleware.out && { out: middleware.out.bind(middleware) }),
-      ...(middleware.local && { local: middleware.local.bind(middleware) }),
-    };
-    for (const onion of onions) onion.add(layer);
-    return () => {
-      for (const onion of onions) onion.remove(layer);
-    };
+    return this.passage.use(middleware);
   }
 
   connect(transport: Transport, policy: ConnectPolicy = {}): Link {
     this.#assertOpen("connect", transport.name);
     this.#sayOpen();
     const link = new BusLink(this, transport, policy);
-    this.links.add(link);
-    for (const wish of this.#wishes) link.announcer.add(wish);
+    this.network.add(link);
     link.start();
     return link;
   }
@@ -247,19 +238,20 @@ class Bus implements Hub, Hearer {
       listeners: this.#emitter.size,
       handlers: this.requests.handlers.names,
       providers: this.snapshots.names,
-      links: [...this.links].map((link) => link.report()),
+      links: [...this.network.links].map((link) => link.report()),
       parkedRequests: this.requests.parked,
       rememberedKeys: this.requests.keys.size,
       deadlines: this.requests.deadlines.size,
     };
   }
 
-  async flush(): Promise<void> {
-    await Promise.all([...this.links].map((link) => link.flush()));
+  flush(): Promise<void> {
+    return this.network.flush();
   }
 
   close(): Promise<void> {
-    if (!this.#closing.signal.aborted) {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
       this.#closing.abort();
       const why = closed("use", "the bus");
       for (const hearing of Array.from(this.#hearings)) {
@@ -267,10 +259,9 @@ class Bus implements Hub, Hearer {
         hearing.onClosed?.(why);
       }
       this.requests.close();
-      for (const link of Array.from(this.links)) link.close("the bus was closed");
-      for (const onion of [this.#in, this.#out, this.#local]) onion.clear();
+      this.network.close("the bus was closed");
+      this.passage.clear();
       this.#emitter.clear();
-      this.#wishes.clear();
     }
     return Promise.resolve();
   }
@@ -280,14 +271,18 @@ class Bus implements Hub, Hearer {
   add(hearing: Hearing): void {
     this.#emitter.add(hearing.listener);
     this.#hearings.add(hearing);
-    for (const wish of hearing.wishes) this.addWish(wish);
+    for (const wish of hearing.wishes) this.network.want(wish);
     for (const wish of hearing.wishes) if (wish.since !== undefined) this.snapshots.give(wish);
+  }
+
+  get over(): BusLink | undefined {
+    return this.passage.over;
   }
 
   remove(hearing: Hearing): void {
     this.#emitter.remove(hearing.listener);
     this.#hearings.delete(hearing);
-    for (const wish of hearing.wishes) this.removeWish(wish);
+    for (const wish of hearing.wishes) this.network.unwant(wish);
   }
 
   hear(listener: Listener<Meta>, data: unknown, meta: Meta): void {
@@ -301,65 +296,12 @@ class Bus implements Hub, Hearer {
     return this.topics.open ? [pattern] : this.topics.names().filter((name) => matches(pattern, name));
   }
 
-  addWish(wish: Wish): void {
-    this.#wishes.add(wish);
-    for (const link of this.links) if (link !== wish.link) link.announcer.add(wish);
-  }
-
-  removeWish(wish: Wish): void {
-    if (!this.#wishes.delete(wish)) return;
-    for (const link of this.links) link.announcer.remove(wish);
-  }
-
-  reachedBeside(link: BusLink): Origin[] {
-    return [...this.links].filter((other) => other !== link).flatMap((other) => other.reached);
-  }
-
-  isFor(rule: Rule, link: BusLink): boolean {
-    if (rule.to === undefined || rule.to.has(this.role)) return true;
-    return [...this.links].some((other) => other !== link && other.reaches(rule.to));
-  }
-
-  received(link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
-    const stopped = (fault: unknown): void => {
-      if (fault !== undefined) this.fault(fault, { name: rule.name, link });
-    };
-    const hand = (value: unknown): void => this.#hand(rule, value, meta, link, extra);
-    if (this.#in.isIdle) hand(data);
-    else this.#in.pass({ kind: "event", name: rule.name, data, meta }, (message) => hand(message.data), stopped);
-  }
-
   receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
     if (wish.link === undefined) {
       wish.onSnapshot?.(data, meta, link);
       return;
     }
     wish.link.event(snapshotPolicy(rule.policy), data, { ...extra, origin: meta.origin, sub: wish.remoteId });
-  }
-
-  entering(
-    link: BusLink,
-    rule: Rule,
-    data: unknown,
-    meta: Meta,
-    go: (data: unknown) => void,
-    refuse: (outcome: Outcome) => void,
-  ): void {
-    if (this.#in.isIdle) return go(data);
-    const stopped = (fault: unknown): void => {
-      if (fault !== undefined && !(fault instanceof EventsError)) this.fault(fault, { name: rule.name, link });
-      const text = `Cannot complete "${rule.name}": a middleware of the receiving side did not pass it on`;
-      refuse({ failure: fault instanceof EventsError ? fault : new EventsError("DENIED", text, { name: rule.name }) });
-    };
-    this.#in.pass({ kind: "request", name: rule.name, data, meta }, (message) => go(message.data), stopped);
-  }
-
-  /** A command is on its way over `to` (or handled here): everybody else who listens hears it too. */
-  observed(rule: Rule, data: unknown, to: BusLink | undefined, from?: BusLink, meta?: Meta): void {
-    this.#dispatch(rule, data, meta ?? this.#metaOf(rule.name), from);
-    const extra = meta === undefined ? PLAIN : { origin: meta.origin };
-    const fate = { isAsked: true };
-    for (const link of this.links) if (link !== to && link !== from) link.forward(rule, data, extra, fate);
   }
 
   /** An emitted command that waited for a handshake has found a handler behind `link`. */
@@ -378,16 +320,6 @@ class Bus implements Hub, Hearer {
 
   rerouted(): void {
     this.requests.retry();
-  }
-
-  reachChanged(link: BusLink, added: readonly Origin[], removed: readonly string[]): void {
-    for (const other of this.links) {
-      if (other !== link && other.isTold) other.send({ t: "behind", added, removed });
-    }
-  }
-
-  unlinked(link: BusLink): void {
-    this.links.delete(link);
   }
 
   fault(fault: unknown, context: FaultContext): void {
@@ -442,73 +374,27 @@ class Bus implements Hub, Hearer {
   #emitCommand(rule: Rule, data: unknown): void {
     if (this.requests.hasWay(rule.name)) {
       const ask = this.requests.start(rule, data, {}, (outcome) => this.#unheard(outcome, rule, data));
-      this.observed(rule, data, this.requests.route(ask));
+      this.passage.observed(rule, data, this.requests.route(ask));
       return;
     }
-    const isOpening = [...this.links].some((link) => !link.isTold);
-    if (!isOpening && !this.#isHeard(rule, data)) this.#unheard(noHandler(rule.name), rule, data);
+    if (!this.network.isOpening && !this.#isHeard(rule, data)) this.#unheard(noHandler(rule.name), rule, data);
     this.#spread(rule, data);
   }
 
   #isHeard(rule: Rule, data: unknown): boolean {
-    return this.#emitter.listeners(rule.name).length > 0 || [...this.links].some((link) => link.wants(rule, data));
+    return this.#emitter.listeners(rule.name).length > 0 || this.network.hears(rule, data);
   }
 
   /** Nobody waits for the answer to an emitted command: what went wrong is told to `onError`. */
   #unheard(outcome: Outcome, rule: Rule, data: unknown): void {
-    if (!("failure" in outcome) || this.#closing.signal.aborted) return;
+    if (!("failure" in outcome) || this.#isClosed) return;
     if (outcome.failure.code === "NO_HANDLER" && this.#isHeard(rule, data)) return;
     this.fault(outcome.failure, { name: rule.name });
   }
 
-  /** Hands an own message to the listeners here, then to the links. */
   #spread(rule: Rule, data: unknown): void {
     if (rule.policy.delivery === "latest") this.snapshots.keep(rule, data);
-    const meta = this.#metaOf(rule.name);
-    if (this.#local.isIdle && this.#out.isIdle) {
-      this.#dispatch(rule, data, meta, undefined);
-      if (this.links.size > 0) this.#forward(rule, data, PLAIN, undefined);
-      return;
-    }
-    const stopped = (fault: unknown): void => {
-      if (fault !== undefined) this.fault(fault, { name: rule.name });
-    };
-    const message = (): Passing => ({ kind: "event", name: rule.name, data, meta });
-    if (this.#local.isIdle) this.#dispatch(rule, data, meta, undefined);
-    else this.#local.pass(message(), (passed) => this.#dispatch(rule, passed.data, meta, undefined), stopped);
-    if (this.links.size === 0) return;
-    if (this.#out.isIdle) this.#forward(rule, data, PLAIN, undefined);
-    else this.#out.pass(message(), (passed) => this.#forward(rule, passed.data, PLAIN, undefined), stopped);
-  }
-
-  #hand(rule: Rule, data: unknown, meta: Meta, link: BusLink, extra: EventExtra): void {
-    if (rule.to === undefined || rule.to.has(this.role)) this.#dispatch(rule, data, meta, link);
-    if (this.links.size < 2) return;
-    this.#forward(rule, data, { ...extra, origin: meta.origin }, link);
-  }
-
-  #dispatch(rule: Rule, data: unknown, meta: Meta, link: BusLink | undefined): void {
-    const before = enter(link?.peer);
-    const over = this.over;
-    this.over = link;
-    this.#emitter.dispatch(rule.name, data, meta);
-    this.over = over;
-    leave(before);
-  }
-
-  #forward(rule: Rule, data: unknown, extra: EventExtra, except: BusLink | undefined): void {
-    const fate = { isAsked: false };
-    for (const link of this.links) if (link !== except) link.forward(rule, data, extra, fate);
-  }
-
-  #metaOf(name: string): Meta {
-    let meta = this.#metas.get(name);
-    if (meta === undefined) {
-      meta = Object.freeze({ name, origin: Object.freeze({ busId: this.id, role: this.role }) });
-      if (this.#metas.size >= 10_000) this.#metas.clear();
-      this.#metas.set(name, meta);
-    }
-    return meta;
+    this.passage.spread(rule, data);
   }
 
   /** Once, for whoever linked buses without a contract and thinks that it protects them. */
@@ -521,11 +407,9 @@ class Bus implements Hub, Hearer {
   }
 
   #assertOpen(action: string, what: string): void {
-    if (this.#closing.signal.aborted) throw closed(action, what);
+    if (this.#isClosed) throw closed(action, what);
   }
 }
-
-const PLAIN: EventExtra = Object.freeze({});
 
 function receivers(rule: Rule | undefined): string {
   return [...(rule?.to ?? [])].join(", ");

@@ -51,14 +51,14 @@ export class Handlers {
     }
     const wish = new Wish("handle", name, undefined, undefined);
     this.#handlers.set(name, { handler, wish });
-    this.#hub.addWish(wish);
+    this.#hub.network.want(wish);
     return wish;
   }
 
   remove(name: string, wish: Wish): void {
     if (this.#handlers.get(name)?.wish !== wish) return;
     this.#handlers.delete(name);
-    this.#hub.removeWish(wish);
+    this.#hub.network.unwant(wish);
   }
 
   /** Runs the handler, at most once for a key. False: this bus has none. */

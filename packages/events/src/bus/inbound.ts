@@ -45,7 +45,7 @@ export function takeRequest(hub: Hub, link: BusLink, peer: Peer, message: Reques
   }
   const meta = { name, origin, peer };
   const go = (passed: unknown): void => begin(hub, link, rule, passed, message, origin, back);
-  hub.entering(link, rule, data, meta, go, (outcome) => back.answer(outcome));
+  hub.passage.entering(link, rule, data, meta, go, (outcome) => back.answer(outcome));
 }
 
 function begin(
@@ -76,7 +76,7 @@ function begin(
     },
   );
   link.serving.set(id, ask);
-  hub.observed(rule, data, hub.requests.route(ask), link, { name: rule.name, origin, peer });
+  hub.passage.observed(rule, data, hub.requests.route(ask), link, { name: rule.name, origin, peer });
 }
 
 /** How one request is answered. What cannot cross is a fault of this side, and the caller hears of it too. */

@@ -191,7 +191,7 @@ export class BusLink implements Link {
 
   #admit(hello: Hello): Peer | EventsError {
     const hub = this.#hub;
-    const known = new Set([hub.id, ...hub.reachedBeside(this).map(({ busId }) => busId)]);
+    const known = new Set([hub.id, ...hub.network.reachedBeside(this).map(({ busId }) => busId)]);
     const verdict = admit(hello, {
       busId: hub.id,
       role: hub.role,
@@ -228,22 +228,22 @@ export class BusLink implements Link {
     this.asked.clear();
     this.announcer.opened();
     // Ends the opening announcement: from here on the peer knows all that is wanted.
-    this.send({ t: "behind", added: this.#hub.reachedBeside(this), removed: [] });
-    this.#hub.reachChanged(this, this.reached, []);
+    this.send({ t: "behind", added: this.#hub.network.reachedBeside(this), removed: [] });
+    this.#hub.network.reachChanged(this, this.reached, []);
     // The session before this one could not be resumed: what it carried may or may not have begun.
     for (const ask of before) ask.lostLink(true);
   }
 
   #closed(why: EventsError): void {
     const gone = this.reached.map(({ busId }) => busId);
-    this.#hub.unlinked(this);
+    this.#hub.network.remove(this);
     this.#forgetPeer();
     this.announcer.closed();
     this.#early = [];
     const before = [...this.asked.values()];
     this.asked.clear();
     for (const ask of before) ask.lostLink(false);
-    this.#hub.reachChanged(this, [], gone);
+    this.#hub.network.reachChanged(this, [], gone);
     this.#settleReady?.reject(why);
     this.#settleReady = undefined;
     this.#hub.rerouted();
@@ -264,7 +264,7 @@ export class BusLink implements Link {
     const arrival = this.#arrivals.check(name, data, extra, this.peer);
     if ("violation" in arrival) return this.violate(arrival.violation, arrival.error);
     const { rule, meta } = arrival;
-    if (extra.sub === undefined) return this.#hub.received(this, rule, arrival.data, meta, extra);
+    if (extra.sub === undefined) return this.#hub.passage.received(this, rule, arrival.data, meta, extra);
     for (const wish of this.announcer.wishesOf(extra.sub)) {
       this.#hub.receivedFor(wish, this, rule, arrival.data, meta, extra);
     }
@@ -298,14 +298,14 @@ export class BusLink implements Link {
 
   #reaches(added: readonly Origin[], removed: readonly string[]): void {
     if (this.peer?.routes === true) {
-      const known = new Set([this.#hub.id, ...this.#hub.reachedBeside(this).map(({ busId }) => busId)]);
+      const known = new Set([this.#hub.id, ...this.#hub.network.reachedBeside(this).map(({ busId }) => busId)]);
       const twice = added.find(({ busId }) => known.has(busId));
       if (twice !== undefined) return this.close(`bus ${twice.busId} is reached over another link already`);
       const fresh = added.filter(({ busId }) => !this.#behind.has(busId) && busId !== this.peer?.busId);
       for (const origin of fresh) this.#behind.set(origin.busId, { busId: origin.busId, role: origin.role });
       const gone = removed.filter((busId) => this.#behind.delete(busId));
       this.#interest.reachChanged();
-      if (fresh.length + gone.length > 0) this.#hub.reachChanged(this, fresh, gone);
+      if (fresh.length + gone.length > 0) this.#hub.network.reachChanged(this, fresh, gone);
     }
     if (!this.isTold) this.#told();
   }
@@ -351,7 +351,7 @@ export class BusLink implements Link {
       role,
       contracts: topics.contracts.map((contract) => ({ id: contract.id, hash: contract.hash })),
       names: topics.names().sort(),
-      behind: this.#hub.reachedBeside(this),
+      behind: this.#hub.network.reachedBeside(this),
       ...(token === undefined ? {} : { token }),
     };
   }

@@ -72,7 +72,7 @@ export class PeerInterest {
     this.#wishes.set(id, wish);
     this.#hearers.clear();
     this.#countHandled(wish, 1);
-    this.#hub.addWish(wish);
+    this.#hub.network.want(wish);
     // What waited for the handshake was emitted before any snapshot that is taken now, so it goes first.
     if (this.#link.isTold) this.#begin(wish, topic);
     else this.#owed.push(() => this.#begin(wish, topic));
@@ -85,7 +85,7 @@ export class PeerInterest {
     this.#wishes.delete(id);
     this.#hearers.clear();
     this.#countHandled(wish, -1);
-    this.#hub.removeWish(wish);
+    this.#hub.network.unwant(wish);
   }
 
   /** The opening announcement is complete. */
@@ -95,7 +95,7 @@ export class PeerInterest {
 
   clear(): void {
     this.#owed = [];
-    for (const wish of this.#wishes.values()) this.#hub.removeWish(wish);
+    for (const wish of this.#wishes.values()) this.#hub.network.unwant(wish);
     this.#wishes.clear();
     this.#handled.clear();
     this.#hearers.clear();

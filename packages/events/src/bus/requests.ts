@@ -42,7 +42,7 @@ export class Requests implements AskOwner {
   /** Is there a way for `name`, here or over a link other than `except`? */
   hasWay(name: string, except?: BusLink): boolean {
     if (this.handlers.has(name)) return true;
-    for (const link of this.#hub.links) if (link !== except && link.handles(name)) return true;
+    for (const link of this.#hub.network.links) if (link !== except && link.handles(name)) return true;
     return false;
   }
 
@@ -62,7 +62,7 @@ export class Requests implements AskOwner {
         else resolve(outcome.reply);
       });
       signal?.addEventListener("abort", stop, { once: true });
-      this.#hub.observed(rule, data, this.route(ask));
+      this.#hub.passage.observed(rule, data, this.route(ask));
     });
   }
 
@@ -89,7 +89,7 @@ export class Requests implements AskOwner {
     if (this.handlers.serve(ask)) return undefined;
     let best: BusLink | undefined;
     let isOpening = false;
-    for (const link of this.#hub.links) {
+    for (const link of this.#hub.network.links) {
       if (link === ask.from || link.isClosed) continue;
       if (!link.isTold) isOpening = true;
       if (!link.handles(name) || !link.reaches(to)) continue;

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { EventsError, memoryPair } from "../../src/index.ts";
+import { command, defineContract, event, EventBus, EventsError, memoryPair } from "../../src/index.ts";
 import { fakeClock } from "../../src/testing/index.ts";
-import { join, make, settle } from "./join.ts";
+import { Item, join, make, settle } from "./join.ts";
 
 const may = { peer: { grants: ["do:it"] } };
 
@@ -482,4 +482,39 @@ test("[S6] the caller gets exactly one of seven outcomes, and nothing is left of
   ]);
   expect(starts).toBe(5);
   expect([ui.inspect().deadlines, host.inspect().deadlines]).toEqual([0, 0]);
+});
+
+test("[E-REQ-4] a deadline that is no time is refused; one that is too long for a timer holds", async () => {
+  const clock = fakeClock();
+  const host = make("host", { clock });
+  const ui = make("ui", { clock });
+  host.handle("run:ask", ({ n }) => new Promise((resolve) => clock.after(1_000, () => resolve({ n }))));
+  await join(host, ui);
+  await expect(ui.request("run:ask", { n: 1 }, { timeoutMs: -1 })).rejects.toThrow(RangeError);
+  await expect(ui.request("run:ask", { n: 1 }, { timeoutMs: Number.NaN })).rejects.toThrow(RangeError);
+  const reply = ui.request("run:ask", { n: 1 }, { timeoutMs: 1e13 });
+  await settle();
+  clock.advance(1_000);
+  expect(await reply).toEqual({ n: 1 });
+  expect([ui.inspect().deadlines, host.inspect().deadlines]).toEqual([0, 0]);
+});
+
+test("[E-REQ-15] who may not receive a command does not hear it, also where it only passes through", async () => {
+  const contract = defineContract("narrow@1", {
+    "run:go": command(Item, Item, { from: ["ui"], to: ["worker"] }),
+    "run:log": event(Item, { from: ["host"] }),
+  });
+  const ui = new EventBus({ contract, role: "ui" });
+  const host = new EventBus({ contract, role: "host" });
+  const worker = new EventBus({ contract, role: "worker" });
+  const heard: string[] = [];
+  host.on("run:*", () => heard.push("host"));
+  worker.on("run:*", () => heard.push("worker"));
+  worker.handle("run:go", ({ n }) => ({ n }));
+  await join(host, worker, { peer: { routes: true } });
+  await join(ui, host, { peer: { routes: true } });
+  await settle();
+  expect(await ui.request("run:go", { n: 1 })).toEqual({ n: 1 });
+  await settle();
+  expect(heard).toEqual(["worker"]);
 });
