@@ -159,20 +159,33 @@ export class Lane {
     let { bytes, lowered, index } = first;
     let isVolatile = first.policy?.delivery === "volatile";
     const names = first.policy === undefined ? undefined : new Map<string, number>();
+    let name = "";
+    let run = 0;
     let count = 0;
     for (let entry: Entry | undefined = first; entry !== undefined;) {
       append(body, entry, nameNumbers);
-      if (entry.policy !== undefined) names!.set(entry.policy.name, (names!.get(entry.policy.name) ?? 0) + 1);
+      if (entry.policy !== undefined && entry.policy.name !== name) {
+        if (run > 0) names!.set(name, (names!.get(name) ?? 0) + run);
+        name = entry.policy.name;
+        run = 0;
+      }
+      run++;
       count++;
       const next: Entry | undefined = this.outbox.first;
       if (next === undefined || next.type !== first.type || next.lost !== undefined) break;
-      if (first.asBytes || next.asBytes || count >= FRAME_MESSAGES || bytes + next.bytes > room) break;
+      if (
+        (this.#medium === "clone" && (first.asBytes || next.asBytes)) ||
+        count >= FRAME_MESSAGES ||
+        bytes + next.bytes > room
+      )
+        break;
       if (isVolatile !== (next.policy?.delivery === "volatile")) break;
       bytes += next.bytes;
       lowered ||= next.lowered;
       index = next.index;
       entry = this.outbox.shift();
     }
+    names?.set(name, (names.get(name) ?? 0) + run);
     const flags = lowered ? FLAG_LOWERED : 0;
     if (this.#medium === "clone" && !first.asBytes) {
       return this.#frame(first.type, flags, body, bytes, isVolatile, index, names);

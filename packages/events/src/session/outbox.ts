@@ -7,7 +7,7 @@ export interface Entry {
   slots: unknown[];
   readonly bytes: number;
   readonly lowered: boolean;
-  /** Lowered for bytes although the medium clones: it is long and leaves in chunks. */
+  /** Lowered for bytes; where the medium clones, because it is long and leaves in chunks. */
   readonly asBytes: boolean;
   /** There for events. */
   readonly policy: SendPolicy | undefined;

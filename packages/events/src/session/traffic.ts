@@ -68,6 +68,8 @@ export class Traffic {
   #tokens = Infinity;
   #tokensAt = 0;
   #unitsPerSecond = Infinity;
+  /** Known from its HELLO; what is queued before that is measured by our own limits. */
+  #peerMessageBytes = Infinity;
   readonly #peerSubs = new Set<number>();
   readonly #peerRequests = new Set<number>();
   #waiters: { readonly upTo: readonly number[]; done(): void; failed(error: EventsError): void }[] = [];
@@ -93,11 +95,15 @@ export class Traffic {
   }
 
   get queuedBytes(): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.outbox.bytes, 0);
+    let sum = 0;
+    for (const lane of this.lanes) sum += lane.outbox.bytes;
+    return sum;
   }
 
   event(policy: SendPolicy, data: unknown, extra?: EventExtra): void {
-    for (const { name, keyOf } of policy.flushes ?? []) this.#latest.flush(latestKey(name, keyOf(data)));
+    if (policy.flushes !== undefined) {
+      for (const { name, keyOf } of policy.flushes) this.#latest.flush(latestKey(name, keyOf(data)));
+    }
     if (policy.delivery === "volatile" && this.#road === undefined) {
       this.droppedEvents++;
       return;
@@ -129,15 +135,15 @@ export class Traffic {
     if (message.t === "reply" || message.t === "error") this.#peerRequests.delete(message.id);
     const bytes = rest.bytes + (copy?.bytes ?? 0);
     const lowered = rest.lowered || copy?.lowered === true;
-    this.#push(lane, newEntry(typeOf(message), slots, { bytes, lowered, asBytes: copy?.asBytes ?? rest.asBytes }));
+    this.#push(lane, newEntry(typeOf(message), slots, { bytes, lowered, asBytes: (copy ?? rest).asBytes }));
   }
 
-  #copy(value: unknown, maxBytes: number, forceBytes = false): Outgoing & { asBytes: boolean } {
+  #copy(value: unknown, maxBytes: number, forceBytes = false): Outgoing {
     const { medium, limits } = this.#options;
-    if (forceBytes) return { ...copyOut(value, "bytes", maxBytes, limits.depth), asBytes: true };
-    const copy = copyOut(value, medium, maxBytes, limits.depth);
-    if (medium === "bytes" || copy.bytes <= limits.chunkBytes) return { ...copy, asBytes: false };
-    return { ...copyOut(value, "bytes", maxBytes, limits.depth), asBytes: true };
+    const most = Math.min(maxBytes, this.#peerMessageBytes);
+    if (forceBytes) return copyOut(value, "bytes", most, limits.depth);
+    const copy = copyOut(value, medium, most, limits.depth);
+    return copy.bytes <= limits.chunkBytes ? copy : copyOut(value, "bytes", most, limits.depth);
   }
 
   #push(lane: Lane, entry: Entry): void {
@@ -265,6 +271,7 @@ export class Traffic {
     this.#names = new Map(names.map((name, number) => [name, number]));
     this.#peerNames = peerNames;
     this.#unitsPerSecond = peer.framesPerSecond > 0 ? peer.framesPerSecond : Infinity;
+    this.#peerMessageBytes = peer.messageBytes;
     this.#tokens = this.#unitsPerSecond / 4;
     this.#tokensAt = this.#options.clock.monotonic();
     for (const lane of this.lanes) {
@@ -549,9 +556,21 @@ function newEntry(
   policy?: SendPolicy,
   key?: string,
 ): Entry {
-  const { bytes, lowered, asBytes } = copy;
-  const place = { index: 0, lost: undefined, reason: "", previous: undefined, next: undefined, queued: false };
-  return { type, slots, bytes, lowered, asBytes, policy, key, ...place };
+  return {
+    type,
+    slots,
+    bytes: copy.bytes,
+    lowered: copy.lowered,
+    asBytes: copy.asBytes,
+    policy,
+    key,
+    index: 0,
+    lost: undefined,
+    reason: "",
+    previous: undefined,
+    next: undefined,
+    queued: false,
+  };
 }
 
 export function join(parts: readonly Uint8Array[]): Uint8Array {

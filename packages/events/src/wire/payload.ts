@@ -38,25 +38,29 @@ export interface Outgoing {
   /** An estimate on media that clone; near the encoded size on byte media. */
   readonly bytes: number;
   readonly lowered: boolean;
+  /** Lowered for bytes. */
+  readonly asBytes: boolean;
 }
 
 /** The copy of `value` that crosses. Throws `EventsError` UNCLONEABLE (with `path`) or LIMIT (`bytes`, `depth`). */
 export function copyOut(value: unknown, medium: Medium, maxBytes: number, maxDepth: number): Outgoing {
   const copier = new Copier(medium, maxBytes, maxDepth);
-  const copy = copier.copy(value, "", 1);
-  return { value: copy, bytes: copier.bytes, lowered: copier.lowered };
+  copier.value = copier.copy(value, "", 1);
+  return copier;
 }
 
-class Copier {
+/** One walk over one payload; what it made and measured. */
+class Copier implements Outgoing {
+  value: unknown;
   bytes = 0;
   lowered = false;
-  readonly #toBytes: boolean;
+  readonly asBytes: boolean;
   readonly #maxBytes: number;
   readonly #maxDepth: number;
-  readonly #path: string[] = [];
+  readonly #path: (string | number)[] = [];
 
   constructor(medium: Medium, maxBytes: number, maxDepth: number) {
-    this.#toBytes = medium === "bytes";
+    this.asBytes = medium === "bytes";
     this.#maxBytes = maxBytes;
     this.#maxDepth = maxDepth;
   }
@@ -68,7 +72,7 @@ class Copier {
         return value;
       case "number":
         this.bytes += 9;
-        if (value === 0 && this.#toBytes && Object.is(value, -0)) return this.#lower([KIND.negativeZero]);
+        if (value === 0 && this.asBytes && Object.is(value, -0)) return this.#lower([KIND.negativeZero]);
         return value;
       case "boolean":
       case "undefined":
@@ -81,7 +85,7 @@ class Copier {
         }
         return this.#object(value, key, depth);
       case "bigint": {
-        if (!this.#toBytes) {
+        if (!this.asBytes) {
           this.bytes += 16;
           return value;
         }
@@ -104,7 +108,7 @@ class Copier {
       );
     }
     if (this.bytes > this.#maxBytes) throw this.tooLarge();
-    this.#path.push(String(key));
+    this.#path.push(key);
     const copy = this.#compound(value, key, depth);
     this.#path.pop();
     if (this.bytes > this.#maxBytes) throw this.tooLarge();
@@ -130,7 +134,7 @@ class Copier {
       case "Date": {
         this.bytes += 12;
         const time = (value as Date).getTime();
-        return this.#toBytes ? this.#lower([KIND.date, time]) : new Date(time);
+        return this.asBytes ? this.#lower([KIND.date, time]) : new Date(time);
       }
       case "Map": {
         const entries: unknown[] = [];
@@ -138,7 +142,7 @@ class Copier {
         for (const [name, item] of value as Map<unknown, unknown>) {
           entries.push(this.copy(name, "(key)", depth + 1), this.copy(item, describeKey(name), depth + 1));
         }
-        if (this.#toBytes) return this.#lower([KIND.map, entries]);
+        if (this.asBytes) return this.#lower([KIND.map, entries]);
         const copy = new Map<unknown, unknown>();
         for (let i = 0; i < entries.length; i += 2) copy.set(entries[i], entries[i + 1]);
         return copy;
@@ -147,14 +151,14 @@ class Copier {
         const items: unknown[] = [];
         this.bytes += 8;
         for (const item of value as Set<unknown>) items.push(this.copy(item, items.length, depth + 1));
-        return this.#toBytes ? this.#lower([KIND.set, items]) : new Set(items);
+        return this.asBytes ? this.#lower([KIND.set, items]) : new Set(items);
       }
       case "Error":
         return this.#error(value as Error, depth);
       case "ArrayBuffer": {
         const copy = new Uint8Array(value as ArrayBuffer).slice();
         this.bytes += copy.byteLength + 8;
-        return this.#toBytes ? this.#lower([KIND.buffer, copy]) : copy.buffer;
+        return this.asBytes ? this.#lower([KIND.buffer, copy]) : copy.buffer;
       }
       default:
         if (ArrayBuffer.isView(value)) return this.#view(value);
@@ -205,7 +209,7 @@ class Copier {
     const tag = Object.prototype.toString.call(value).slice(8, -1);
     const kind = VIEW_TAGS.indexOf(tag);
     if (tag === "Uint8Array") return bytes;
-    return this.#toBytes ? this.#lower([KIND.view, kind, bytes]) : buildView(kind, bytes);
+    return this.asBytes ? this.#lower([KIND.view, kind, bytes]) : buildView(kind, bytes);
   }
 
   #lower(fields: unknown[]): unknown {
