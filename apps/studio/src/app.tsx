@@ -29,9 +29,7 @@ export function App(): ReactNode {
   const info = blueprint.at === "here" ? blueprint.value : undefined;
 
   // On a small screen a click on a node opens its details.
-  useEffect(() => {
-    if (selected !== undefined && !isWide) setDetailsOpen(true);
-  }, [selected, isWide]);
+  const isSheetOpen = areDetailsOpen || selected !== undefined;
 
   return (
     <div className="flex h-dvh flex-col">
@@ -63,7 +61,7 @@ export function App(): ReactNode {
       )}
       {!isWide && info !== undefined && (
         <Sheet
-          isOpen={areDetailsOpen}
+          isOpen={isSheetOpen}
           onClose={() => {
             setDetailsOpen(false);
             studio.select(undefined);

@@ -32,6 +32,7 @@ const studio = new Studio({
   onView: (view) => history.replaceState(null, "", location.pathname + location.search + writeAddress(view)),
 });
 studio.start();
+addEventListener("focus", () => studio.lookAgain());
 
 // An address with another execution or token, pasted into this tab, is another view: begin again with it.
 addEventListener("hashchange", () => location.reload());

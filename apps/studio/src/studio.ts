@@ -1,7 +1,7 @@
 /** What a person can do here, and what the host's answers do to the store. Knows no React and no DOM. */
 import type { Frames } from "./frame.ts";
 import { gather } from "./frame.ts";
-import type { Host } from "./host/host.ts";
+import type { BlueprintInfo, Host } from "./host/host.ts";
 import type { Address } from "./model/address.ts";
 import { fold, isTerminal, newExecution, withGap, type Execution, type ExecutionEvent } from "./model/execution.ts";
 import { fieldsOf, initialOf, readForm } from "./model/form.ts";
@@ -75,6 +75,13 @@ export class Studio {
     this.unwatch?.();
     for (const stop of this.stops.splice(0)) stop();
     this.host.close();
+  }
+
+  /** A person looks at the page again: files may have changed meanwhile. */
+  lookAgain(): void {
+    if (this.state.link.at !== "live") return;
+    void this.loadBlueprints();
+    if (this.state.openId !== undefined) void this.load(this.state.openId);
   }
 
   reconnect(): void {
@@ -203,7 +210,11 @@ export class Studio {
     } catch (error) {
       loaded = { at: "failed", message: messageOf(error) };
     }
-    if (this.state.openId === id) this.set({ blueprint: loaded });
+    const { openId, blueprint } = this.state;
+    if (openId !== id) return;
+    // The same again would lay the graph out anew under a person's eyes.
+    if (loaded.at === "here" && blueprint.at === "here" && isSame(loaded.value, blueprint.value)) return;
+    this.set({ blueprint: loaded });
   }
 
   /** Once, for the Blueprint that the address named: a person who went elsewhere meanwhile is not surprised. */
@@ -306,6 +317,8 @@ export class Studio {
     if (known === undefined || ahead < known - CLOCK_STEP_MS) this.set({ clockAheadMs: ahead });
   }
 }
+
+const isSame = (a: BlueprintInfo, b: BlueprintInfo): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

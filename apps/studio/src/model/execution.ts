@@ -141,7 +141,9 @@ class Draft {
       case "runtime:log":
         this.logs.push(event.data);
         return;
-      default:
+      case "runtime:result":
+      case "runtime:breakpoint":
+      case "runtime:inspect":
         // `result` repeats `completed`; stops and values at them are not shown yet.
         return;
     }

@@ -48,7 +48,7 @@ export function shown(value: unknown): Shown {
   if (value === undefined) return { as: "nothing" };
   if (typeof value === "string") return { as: "text", text: value };
   if (typeof value === "number" || typeof value === "boolean" || value === null) return { as: "plain", value };
-  if (typeof value !== "object") return { as: "text", text: String(value) };
+  if (typeof value !== "object") return { as: "text", text: typeof value === "bigint" ? `${value}` : typeof value };
   if (isFileRef(value)) return { as: "file", file: value };
   const table = tableOf(value);
   return table === undefined ? { as: "tree", value } : { as: "table", table };
@@ -86,7 +86,7 @@ export function tableOf(value: unknown): Table | undefined {
 export function brief(value: unknown, limit = 120): string {
   if (value === undefined) return "";
   if (typeof value === "string") return clip(value.replaceAll(/\s+/g, " "), limit);
-  if (typeof value !== "object" || value === null) return String(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? typeof value;
   if (isFileRef(value)) return value.name ?? value.type;
   if (Array.isArray(value)) return value.length === 1 ? "1 item" : `${value.length} items`;
   return clip(JSON.stringify(value) ?? "", limit);

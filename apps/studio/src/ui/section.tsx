@@ -11,7 +11,7 @@ export function Section({
   children: ReactNode;
 }): ReactNode {
   return (
-    <section className="border-t border-line px-5 py-4">
+    <section aria-label={title} className="border-t border-line px-5 py-4">
       <h3 className="mb-2.5 flex items-baseline justify-between gap-3 text-xs font-semibold text-muted">
         {title}
         {note !== undefined && <span className="font-normal text-faint tabular-nums">{note}</span>}

@@ -7,6 +7,7 @@ import { Button } from "../../ui/button.tsx";
 import { Empty } from "../../ui/empty.tsx";
 import { Icon } from "../../ui/icons.tsx";
 import { StateShape, wordOf } from "../../ui/state-mark.tsx";
+import { useMinute } from "../../ui/use-now.ts";
 import { useStudio, useStudioState } from "../../use-studio.ts";
 
 /** Fewer are found by eye. */
@@ -154,8 +155,9 @@ function ExecutionRow({ info, onChosen }: { info: ExecutionInfo; onChosen?: () =
   const state = useStudioState(({ execution }) =>
     execution?.id === info.executionId && execution.seq >= 0 ? execution.state : info.state,
   );
+  const minute = useMinute();
   const isOver = info.startedAt !== undefined && info.endedAt !== undefined;
-  const when = info.startedAt === undefined ? "" : ago(info.startedAt, Date.now());
+  const when = info.startedAt === undefined ? "" : ago(info.startedAt, minute);
   return (
     <button
       type="button"
