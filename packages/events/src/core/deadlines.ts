@@ -64,7 +64,9 @@ export class Deadlines {
     }
     if (first === undefined || this.#cancel !== undefined) return;
     this.#armedFor = first.at;
-    this.#cancel = this.#clock.after(Math.min(LONGEST_MS, Math.max(0, first.at - this.#clock.monotonic())), () => this.#fire());
+    this.#cancel = this.#clock.after(Math.min(LONGEST_MS, Math.max(0, first.at - this.#clock.monotonic())), () =>
+      this.#fire(),
+    );
   }
 
   #fire(): void {
