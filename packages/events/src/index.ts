@@ -19,6 +19,7 @@ export type {
   Passing,
   Recording,
   RecordOptions,
+  Replay,
   ReplayOptions,
   Pattern,
   PatternPayload,

@@ -165,9 +165,25 @@ export interface ReplayOptions {
   readonly to?: number;
   readonly pattern?: string;
   readonly where?: Where;
-  /** 1 keeps the recorded pauses, 2 halves them. Default: no pauses. */
+  /** 1 keeps the recorded pauses, 2 halves them; 0 (the default) and Infinity make none. */
   readonly speed?: number;
   readonly signal?: AbortSignal;
+}
+
+/** A replay under way. Await it for the number of messages that were played; steer it meanwhile. */
+export interface Replay extends Promise<number> {
+  /** Number of the entry that was played or passed over last; one less than where it begins before the first. */
+  readonly position: number;
+  /** Nothing is played from here on until `resume`. Both may be called twice, and after the end. */
+  pause(): void;
+  /** Goes on with the next entry, at once. */
+  resume(): void;
+  /**
+   * Goes on with entry `seq`, forwards or backwards, but not before `from`; paused it stays paused. Entries are played
+   * again or left out: state that was built from them is the listener's to rebuild. Throws RangeError for what is no
+   * number of an entry; CLOSED when the replay is over.
+   */
+  seek(seq: number): void;
 }
 
 /** Where a fault came up. */
@@ -330,9 +346,17 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
   /**
    * Plays a recording to the subscriptions of this bus that opted in with `replayed: true`: with the ids and times that
    * were recorded, neither recorded again nor forwarded, and no handler runs. Resolves with how many were played; what
-   * this bus's contracts do not allow is left out and told to `onError`. Rejects with CANCELLED, CLOSED or JOURNAL.
+   * this bus's contracts do not allow is left out and told to `onError`. Rejects with CANCELLED, CLOSED or JOURNAL;
+   * RangeError for a speed below 0.
+   *
+   * @example
+   * const replay = events.replay(journal, { speed: 2 });
+   * replay.pause();
+   * replay.seek(100);
+   * replay.resume();
+   * const played = await replay;
    */
-  replay(journal: Journal, options?: ReplayOptions): Promise<number>;
+  replay(journal: Journal, options?: ReplayOptions): Replay;
 
   /** Adds an outermost layer. Call the result to take it out. */
   use(middleware: Middleware): () => void;

@@ -123,7 +123,131 @@ test("[E-BUS-35] a replay ends with its signal or its bus, and leaves no timer",
   await viewer.close();
   await expect(closed).rejects.toMatchObject({ code: "CLOSED" });
   expect(clock.pendingTimers).toBe(0);
-  await expect(viewer.replay(journal, { speed: 0 })).rejects.toThrow(RangeError);
+  await expect(viewer.replay(journal, { speed: -1 })).rejects.toThrow(RangeError);
+});
+
+/** Six entries, 100 ms from one to the next, and a bus that hears them. */
+function recorded() {
+  const clock = fakeClock();
+  const journal = ringJournal({ clock });
+  const source = make("ui");
+  const stop = source.record(journal);
+  for (let n = 1; n <= 6; n++) {
+    source.emit("run:log", { n });
+    clock.advance(100);
+  }
+  stop();
+  const viewer = make("ui", { clock });
+  const seen: number[] = [];
+  viewer.on("run:log", ({ n }) => seen.push(n), { replayed: true });
+  return { clock, journal, viewer, seen };
+}
+
+test("[E-REC-1] a paused replay plays nothing and holds no timer; resumed it goes on with the next entry", async () => {
+  const { clock, journal, viewer, seen } = recorded();
+  const replay = viewer.replay(journal, { speed: 1 });
+  await settle();
+  clock.advance(100);
+  await settle();
+  replay.pause();
+  replay.pause();
+  await settle();
+  expect([seen, replay.position, clock.pendingTimers]).toEqual([[1, 2], 2, 0]);
+  clock.advance(10_000);
+  await settle();
+  expect(seen).toEqual([1, 2]);
+  replay.resume();
+  await settle();
+  expect(seen).toEqual([1, 2, 3]);
+  clock.advance(99);
+  await settle();
+  expect(seen).toEqual([1, 2, 3]);
+  for (let step = 0; step < 3; step++) {
+    clock.advance(100);
+    await settle();
+  }
+  expect(await replay).toBe(6);
+  expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+  replay.pause();
+  replay.resume();
+});
+
+test("[E-REC-2] seek goes on at an entry, forwards and backwards, also while paused and from a listener", async () => {
+  const { clock, journal, viewer, seen } = recorded();
+  const replay = viewer.replay(journal, { speed: 1, from: 2 });
+  await settle();
+  replay.seek(5);
+  expect(replay.position).toBe(4);
+  await settle();
+  expect(seen).toEqual([2, 5]);
+  replay.pause();
+  replay.seek(1);
+  await settle();
+  expect(seen).toEqual([2, 5]);
+  replay.resume();
+  await settle();
+  expect([seen, replay.position]).toEqual([[2, 5, 2], 2]);
+  expect(() => replay.seek(0)).toThrow(RangeError);
+  expect(() => replay.seek(1.5)).toThrow(RangeError);
+  replay.seek(6);
+  expect(await replay).toBe(4);
+  expect(() => replay.seek(2)).toThrow(expect.objectContaining({ code: "CLOSED" }));
+  expect(clock.pendingTimers).toBe(0);
+
+  const again = viewer.replay(journal, { from: 5 });
+  let jumps = 0;
+  viewer.on("run:log", ({ n }) => void (n === 6 && jumps++ === 0 && again.seek(5)), { replayed: true });
+  expect(await again).toBe(4);
+  expect(seen.slice(4)).toEqual([5, 6, 5, 6]);
+});
+
+test("[E-REC-3] pauses are measured from where the replay began: timers that come late do not add up", async () => {
+  const { clock, journal, viewer, seen } = recorded();
+  const replay = viewer.replay(journal, { speed: 1 });
+  await settle();
+  clock.advance(100);
+  // The page was busy for 350 ms: three entries fell due meanwhile.
+  clock.sleep(350);
+  await settle();
+  expect(seen).toEqual([1, 2, 3, 4, 5]);
+  clock.advance(50);
+  expect(await replay).toBe(6);
+});
+
+test("[E-REC-4] a paused replay ends with its signal or its bus; speeds 0 and Infinity make no pauses", async () => {
+  const { clock, journal, viewer, seen } = recorded();
+  for (const speed of [0, Number.POSITIVE_INFINITY]) expect(await viewer.replay(journal, { speed })).toBe(6);
+  expect(seen).toHaveLength(12);
+  const controller = new AbortController();
+  const one = viewer.replay(journal, { speed: 1, signal: controller.signal });
+  const other = viewer.replay(journal, { speed: 1 });
+  for (const each of [one, other]) {
+    each.pause();
+    each.catch(() => undefined);
+  }
+  await settle();
+  controller.abort();
+  await expect(one).rejects.toMatchObject({ code: "CANCELLED" });
+  await viewer.close();
+  await expect(other).rejects.toMatchObject({ code: "CLOSED" });
+  expect(clock.pendingTimers).toBe(0);
+});
+
+test("[E-REC-5] a long replay lets other work have its turn", async () => {
+  const journal = ringJournal();
+  const source = make("ui");
+  source.record(journal);
+  for (let n = 1; n <= 5_000; n++) source.emit("run:log", { n });
+  const viewer = make("ui");
+  let turns = 0;
+  let isOver = false;
+  const replay = viewer.replay(journal).then(() => (isOver = true));
+  while (!isOver) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns += 1;
+  }
+  await replay;
+  expect(turns).toBeGreaterThanOrEqual(5);
 });
 
 test("[E-BUS-36] entries that are no messages end a replay; messages that no contract allows are left out and told", async () => {
