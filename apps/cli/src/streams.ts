@@ -1,8 +1,18 @@
-/** Writes all of `text`; resolves when the stream took it, also when nobody reads it any more (`onBrokenPipe` hears that). */
+/** Writes all of `text`; resolves when the stream took it, or when nobody reads it any more. */
 export function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve) => {
-    stream.write(text, () => resolve());
+    const off = onBrokenPipe(stream, resolve);
+    stream.write(text, () => {
+      resolve();
+      // The error event of a broken pipe comes after this.
+      setImmediate(off);
+    });
   });
+}
+
+/** As JSON, one line or indented. JSON has no large integers: they become text. */
+export function json(value: unknown, indent?: number): string {
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === "bigint" ? part.toString() : part), indent);
 }
 
 /** `| head` closes our output: that is no fault of ours, and nothing more can be said there. */

@@ -141,7 +141,10 @@ export const libraryContract = defineContract("library@1", {
     ...library,
     needs: "read:execution",
   }),
-  /** Ask again: Blueprints were added, changed or removed (ids named where known), or executions began or ended. */
+  /**
+   * Ask again. `executions`: one began or ended. `blueprints`: for hosts that watch their folder; `RuntimeIPC` reads it
+   * anew whenever it is asked, and does not watch it yet.
+   */
   "library:changed": event(z.object({ what: z.enum(["blueprints", "executions"]), ids: z.array(z.string()) }), {
     from: ["host"],
     to: ["ui"],

@@ -26,7 +26,7 @@ import { problemLine, summary } from "../show/problems.ts";
 import { ProgressDisplay } from "../show/progress-display.ts";
 import { byteSize } from "../show/text.ts";
 import { onInterrupt } from "../signals.ts";
-import { onBrokenPipe, write } from "../streams.ts";
+import { json, onBrokenPipe, write } from "../streams.ts";
 
 interface RunOptions {
   input: string[];
@@ -108,7 +108,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     columns: () => process.stderr.columns ?? 80,
   });
   const hear = options.json
-    ? (message: RuntimeMessage) => void process.stdout.write(`${JSON.stringify(message)}\n`)
+    ? (message: RuntimeMessage) => void process.stdout.write(`${json(message)}\n`)
     : (message: RuntimeMessage) => display.hear(message);
   const offMessages = runtime.on(hear);
 
@@ -134,9 +134,9 @@ async function run(file: string, options: RunOptions): Promise<void> {
     const shown = options.out === undefined ? result : await saveFiles(result, options.out, blobs);
     if (!options.json) {
       if (options.out === undefined) for (const note of fileNotes(result)) display.line(note);
-      await write(process.stdout, `${JSON.stringify(shown, null, 2)}\n`);
+      await write(process.stdout, `${json(shown, 2)}\n`);
     }
-    process.exitCode = exitCode.completed;
+    process.exitCode = stoppedBy ?? exitCode.completed;
   } catch (error) {
     display.end();
     process.exitCode = stoppedBy ?? explain(error);

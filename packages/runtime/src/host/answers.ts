@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { serialize } from "node:v8";
 
 import { RuntimeError } from "../errors.ts";
 
@@ -33,9 +34,7 @@ export class Answers {
   once<T>(commandId: string | undefined, name: string, input: unknown, run: () => Promise<T>): Promise<T> {
     if (commandId === undefined) return run();
     this.#forget();
-    const asked = createHash("sha256")
-      .update(JSON.stringify([name, input]))
-      .digest("base64");
+    const asked = createHash("sha256").update(name).update(serialize(input)).digest("base64");
     const known = this.#answers.get(commandId);
     if (known === undefined) {
       const reply = run();
