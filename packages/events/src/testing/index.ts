@@ -5,3 +5,4 @@ export { seededRandom } from "./seeded-random.ts";
 export { transportContract, type TestFunction, type TransportPair } from "./transport-contract.ts";
 export { faultyLink, type FaultyLink, type FaultyLinkOptions, type Faults } from "./faulty-link.ts";
 export { MockEventBus, type Recorded } from "./mock-bus.ts";
+export { joinBuses, type Connectable, type JoinedBuses } from "./join-buses.ts";
