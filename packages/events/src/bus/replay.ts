@@ -24,12 +24,13 @@ export interface Player {
 /** Plays a recording on this bus alone: nothing is forwarded, recorded, asked or handled again. */
 export function replay(player: Player, journal: Journal, options: ReplayOptions): Replay {
   const playback = new Playback(player, journal, options);
-  const steered = Object.assign(playback.run(), {
+  const controls = {
     pause: () => playback.pause(),
     resume: () => playback.resume(),
     seek: (seq: number) => playback.seek(seq),
-  });
-  Object.defineProperty(steered, "position", { get: () => playback.position });
+  };
+  Object.defineProperty(controls, "position", { enumerable: true, get: () => playback.position });
+  const steered: unknown = Object.defineProperties(playback.run(), Object.getOwnPropertyDescriptors(controls));
   return steered as Replay;
 }
 
