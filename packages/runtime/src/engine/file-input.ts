@@ -58,13 +58,13 @@ export async function readFileInputs(
 }
 
 async function locate(path: string, folders: readonly string[]): Promise<string | { state: string }> {
-  let state = "there is no such file; give a path below the host's folder";
+  let state = "there is no such file; give a path below the Blueprint's or the host's folder";
   for (const folder of folders) {
     const wanted = resolve(folder, path);
     const real = await realpath(wanted).catch(() => undefined);
     if (real === undefined) continue;
     if (!isBelow(await realpath(folder), real)) {
-      state = "it is outside of the host's folder; copy it there";
+      state = "it is outside of the Blueprint's and the host's folder; copy it there";
       continue;
     }
     if ((await stat(real)).isFile()) return real;

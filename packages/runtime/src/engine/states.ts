@@ -35,9 +35,7 @@ const numberOf = (state: NodeState): number => NODE_STATES.indexOf(state);
 
 export const PENDING: number = numberOf("pending");
 export const READY: number = numberOf("ready");
-export const HELD: number = numberOf("held");
 export const RUNNING: number = numberOf("running");
-export const WAITING: number = numberOf("waiting");
 export const BACKOFF: number = numberOf("backoff");
 /** This number and above are final. */
 export const COMPLETED: number = numberOf("completed");

@@ -135,6 +135,25 @@ test("[R-ENG-12] gives up an attempt that ignores its signal once the grace is o
   await runtime.close();
 });
 
+test("[R-ENG-12] takes the result of the attempt that runs now, not that of one that was given up", async () => {
+  const gate = new Gate("deaf", { obeys: false });
+  const { runtime, start, clock } = bench([gate.def]);
+  const retry = { attempts: 2, backoff: "fixed", initial: "10ms", jitter: "none", on: ["timeout"] };
+  const id = await start(
+    { a: { uses: "test/deaf@1", timeout: "50ms", retry } },
+    { outputs: { out: { type: "any", from: "a.out" } } },
+  );
+  await clock.move(50 + 5_000 + 10);
+  const [first, second] = [...gate.waiting];
+  expect([first!.attempt, second!.attempt]).toEqual([1, 2]);
+  first!.open({ out: "stale" });
+  await clock.move(1);
+  expect([runtime.execution(id).state, runtime.execution(id).late]).toEqual(["running", 1]);
+  second!.open({ out: "current" });
+  expect(await runtime.waitForCompletion(id)).toEqual({ out: "current" });
+  await runtime.close();
+});
+
 test("[R-ENG-13] makes an error of whatever a node throws", async () => {
   const circular: any = { message: "x" };
   circular.self = circular;

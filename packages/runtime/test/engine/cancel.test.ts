@@ -101,6 +101,20 @@ const points: [string, (gate: Gate, all: Bench) => Promise<string>][] = [
     },
   ],
   [
+    "while a plain path of `when` is read",
+    async (_, all) => {
+      const id = await all.start({ a: { uses: "test/gate@1", when: "${ run.id }", with: { v: "${ run.id }" } } });
+      await new Promise<void>((resolve) => {
+        const off = all.runtime.on(({ type }) => {
+          if (type !== "runtime:started") return;
+          off();
+          resolve();
+        });
+      });
+      return id;
+    },
+  ],
+  [
     "while a loop names its items",
     async (_, all) => {
       const body = { nodes: { x: { uses: "test/gate@1" } }, outputs: {} };
@@ -204,12 +218,13 @@ test("[R-ENG-31] decides by order when it is completed and cancelled in one tick
 
 test("[R-ENG-31] ends once when a listener cancels from inside an event", async () => {
   for (const type of ["runtime:started", "runtime:state", "runtime:output", "runtime:completed"] as const) {
-    const all = benchOf();
+    const both = node("both", () => ({ out: 1, other: 2 }));
+    const all = benchOf([both]);
     let done: Promise<unknown> | undefined;
     const off = all.runtime.on((message) => {
       if (message.type === type) done ??= all.runtime.cancel(message.data.executionId);
     });
-    const id = await all.start({ a: { uses: "test/give@1" }, b: { uses: "test/take@1", in: { need: "a.out" } } });
+    const id = await all.start({ a: { uses: "test/both@1" }, b: { uses: "test/take@1", in: { need: "a.out" } } });
     await all.runtime.waitForCompletion(id).catch(() => undefined);
     await done;
     off();

@@ -8,6 +8,7 @@ import { openBlobStore } from "../../src/blobs/blob-store.ts";
 import { parseBlueprint } from "../../src/blueprint/parse.ts";
 import type { RuntimeMessage } from "../../src/contract.ts";
 import { runtimeContract } from "../../src/contract.ts";
+import { makeRedact } from "../../src/engine/redact.ts";
 import { Runtime } from "../../src/runtime.ts";
 import { settled } from "./fake-clock.ts";
 import { bench, blueprint, Gate, node, type Bench } from "./kit.ts";
@@ -399,6 +400,12 @@ test("[R-RUN-17] keeps files in its data folder when it is given one", async () 
   const again = new Runtime({ dataDir });
   undo.push(() => again.close());
   expect(await again.blobs.has({ $blob })).toBe(true);
+});
+
+test("[R-RUN-10] hides the longer of two secrets that begin alike whole", () => {
+  const redact = makeRedact({ short: "abc", long: "abcdef", empty: "" })!;
+  expect(redact("x abcdef y abc z")).toBe("x [secret] y [secret] z");
+  expect(makeRedact({ empty: "" })).toBeUndefined();
 });
 
 test("[R-RUN-10] gives a Blueprint the secrets that it lists, and shows them nowhere", async () => {
