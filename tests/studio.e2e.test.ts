@@ -195,7 +195,11 @@ test("[ST-6] shows what a clicked node gave out, for each item of a loop", async
   await details.getByRole("region", { name: "What came out" }).getByText("1640", { exact: true }).waitFor();
   await node(page, "each/double").getByRole("button").click();
   await details.getByLabel("Item").selectOption({ label: "6" });
-  await details.getByRole("region", { name: "What came out" }).getByText("14", { exact: true }).waitFor();
+  await details
+    .getByRole("region", { name: "What came out" })
+    .locator("code")
+    .getByText("14", { exact: true })
+    .waitFor();
 });
 
 test("[ST-7] cancels: the run and every node that was at work end as cancelled", async () => {

@@ -13,7 +13,16 @@ export function nodePathOf(path: string): string {
 /** `each[a]/inner[3]/thumb` → `a / 3`: which items of which loops; empty for an instance outside loops. */
 export function itemOf(path: string): string {
   if (!path.includes("[")) return "";
-  return Array.from(path.matchAll(KEY), ([key]) => key.slice(1, -1)).join(" / ");
+  return Array.from(path.matchAll(KEY), ([key]) => readable(key.slice(1, -1))).join(" / ");
+}
+
+/** Keys escape what has a meaning in paths, as addresses do. */
+function readable(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }
 
 /** True for the node itself and everything in its body. */
