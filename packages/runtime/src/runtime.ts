@@ -349,7 +349,9 @@ export class Runtime {
   }
 
   async #inputsOf(blueprint: Blueprint, input: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
-    const files = await readFileInputs(blueprint, input, this.#folders, this.blobs);
+    // A Blueprint's own files lie beside it: there its defaults, and paths given for it, are looked for first.
+    const own = blueprint.file.startsWith("<") ? [] : [dirname(resolve(blueprint.file))];
+    const files = await readFileInputs(blueprint, input, [...own, ...this.#folders], this.blobs);
     const checked = checkInputs(blueprint, files.values);
     const unread = new Set(files.problems.map((problem) => problem.input));
     const problems = [...files.problems, ...checked.problems.filter((problem) => !unread.has(problem.input))];

@@ -117,6 +117,31 @@ test("[R-RUN-4] checks inputs against their types, fills in defaults, and names 
   expect(runtime.executions().every(({ state }) => state !== "failed")).toBe(true);
 });
 
+test("[R-RUN-5] looks for files beside the Blueprint first, then below the host's folder", async () => {
+  const dir = await temporary();
+  await mkdir(join(dir, "feeds"));
+  await writeFile(join(dir, "feeds", "a.csv"), "beside");
+  await writeFile(join(dir, "a.csv"), "host");
+  await writeFile(join(dir, "b.csv"), "host");
+  await writeFile(
+    join(dir, "feeds", "f.blueprint.yaml"),
+    [
+      "apiVersion: atomiton.dev/v1",
+      "kind: Blueprint",
+      "name: feed",
+      "inputs: { f: { type: file, default: a.csv } }",
+      "outputs: { text: { type: string, from: read.text } }",
+      "nodes:",
+      "  read: { uses: core/set@1, in: { f: $inputs.f }, with: { values: { text: '${ $string(in.f.size) }' } } }",
+    ].join("\n"),
+  );
+  const runtime = new Runtime({ dir });
+  const sizeOf = async (input: Record<string, unknown>): Promise<unknown> =>
+    (await runtime.waitForCompletion(await runtime.execute({ path: "feeds/f.blueprint.yaml" }, input)))["text"];
+  expect([await sizeOf({}), await sizeOf({ f: "a.csv" }), await sizeOf({ f: "b.csv" })]).toEqual(["6", "6", "4"]);
+  await runtime.close();
+});
+
 test("[R-RUN-5] reads file inputs below its folder into blobs, and no other files", async () => {
   const dir = await temporary();
   const outside = await temporary();
