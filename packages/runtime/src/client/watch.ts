@@ -24,7 +24,7 @@ const ORDER: readonly (keyof HostEvents)[] = [
 export interface Watch {
   /** Resolves when the past has been told. Never rejects. */
   readonly ready: Promise<void>;
-  stop(): void;
+  readonly stop: () => void;
 }
 
 export function isTerminal(message: ExecutionMessage): boolean {
@@ -62,6 +62,8 @@ export function watch(bus: RuntimeBus, executionId: string, hear: (message: Exec
         if (isOld() || !("seq" in data || meta.name === "runtime:result")) return;
         const message = { type: meta.name, data, snapshot: meta.snapshot === true } as ExecutionMessage;
         if (early) early.push(message);
+        // A host that was not there, or came back: its past is asked for as a whole, in order.
+        else if (message.snapshot) void begin();
         else tell(message);
       },
       {
@@ -90,7 +92,7 @@ export function watch(bus: RuntimeBus, executionId: string, hear: (message: Exec
   const ready = begin();
   return {
     ready,
-    stop() {
+    stop: () => {
       stopped = true;
       stop();
     },

@@ -21,7 +21,12 @@ export function toldEnd(end: RuntimeCompleted | RuntimeErrorEvent): RuntimeCompl
   const { executionId, seq, epoch, ts } = end;
   const { code, message: error } = fault;
   return {
-    ...{ executionId, seq, epoch, ts, error, code },
+    executionId,
+    seq,
+    epoch,
+    ts,
+    error,
+    code,
     scope: "execution",
     detail: { code, class: "resource", message: error, retryable: false },
     handled: false,

@@ -1,7 +1,9 @@
+import { EventBus, memoryPair } from "@atomiton/events";
 import { fakeClock } from "@atomiton/events/testing";
 import { expect, onTestFinished, test } from "vitest";
 
-import type { ExecutionMessage } from "../../src/client.ts";
+import { RuntimeClient, type ExecutionMessage } from "../../src/client.ts";
+import { libraryContract, runtimeContract, type RuntimeBus } from "../../src/contract.ts";
 import { sides } from "../host/pair.ts";
 
 async function setUp(options: Parameters<typeof sides>[0] = {}) {
@@ -116,6 +118,24 @@ test("[R-IPC-16] who comes after the end gets all of it, the end last", async ()
   expect(await attached).toEqual({ word: "x" });
   // The handle of the first client can be read again as well.
   expect((await collect(first)).at(-1)?.type).toBe("runtime:completed");
+});
+
+test("[R-IPC-16] who attaches before the link is open gets the past in the same order", async () => {
+  const { join, gates, host } = await setUp();
+  const { client } = await join();
+  gates.open("a:x");
+  gates.open("b:x");
+  const first = client.execute({ blueprintId: "two", input: { word: "x" } });
+  await first;
+  const bus: RuntimeBus = new EventBus({ contracts: [runtimeContract, libraryContract], role: "ui", connect: false });
+  onTestFinished(() => bus.close());
+  const [there, here] = memoryPair();
+  host.connect(there, { peer: { role: "ui", grants: ["*"] } });
+  bus.connect(here);
+  const messages = await collect(new RuntimeClient(bus).attach(first.executionId));
+  expect(messages[0]?.type).toBe("runtime:started");
+  expect(messages.at(-1)?.type).toBe("runtime:completed");
+  expect(messages.filter(({ type }) => type === "runtime:output")).toHaveLength(2);
 });
 
 test("[R-IPC-17] attaching to what the host does not know ends with UNKNOWN_EXECUTION", async () => {
