@@ -19,6 +19,7 @@ import { constructs } from "./engine/constructs.ts";
 import { Execution } from "./engine/execution.ts";
 import { readFileInputs } from "./engine/file-input.ts";
 import { HOST_CONCURRENCY, type EngineHost } from "./engine/host.ts";
+import { Listeners } from "./engine/listeners.ts";
 import type { Plan } from "./engine/plan.ts";
 import type { ExecutionHistory } from "./engine/recorder.ts";
 import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
@@ -113,14 +114,10 @@ export class Runtime {
   readonly #secrets: Readonly<Record<string, string>>;
   readonly #folders: readonly string[];
   readonly #keep: number;
-  readonly #onError: (error: unknown) => void;
   readonly #executions = new Map<string, Execution>();
   /** Ids whose `execute` is under way. */
   readonly #opening = new Set<string>();
-  #listeners: readonly ((message: RuntimeMessage) => void)[] = [];
-  readonly #ofOne = new Map<string, readonly ((message: RuntimeMessage) => void)[]>();
-  readonly #untold: RuntimeMessage[] = [];
-  #isTelling = false;
+  readonly #listeners: Listeners;
   #closing: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions = {}) {
@@ -128,11 +125,12 @@ export class Runtime {
     this.catalog = options.catalog ?? createCatalog([...constructs, ...coreNodes, ...(options.nodes ?? [])]);
     this.library = openLibrary(this.dir, { catalog: this.catalog });
     this.#ownsBlobs = options.blobs === undefined;
-    this.blobs = options.blobs ?? openBlobStore(options.dataDir === undefined ? {} : { dir: join(options.dataDir, "blobs") });
+    this.blobs =
+      options.blobs ?? openBlobStore(options.dataDir === undefined ? {} : { dir: join(options.dataDir, "blobs") });
     this.#secrets = options.secrets ?? {};
     this.#folders = [this.dir, ...(options.fileFolders ?? [])];
     this.#keep = options.keep ?? 100;
-    this.#onError = options.onError ?? warn;
+    this.#listeners = new Listeners(options.onError ?? warn);
     this.#host = {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
@@ -181,8 +179,8 @@ export class Runtime {
         priority: options.priority ?? 0,
         deadline: options.deadline,
         host: this.#host,
-        tell: (message) => this.#tell(message),
-        isHeard: () => this.#listeners.length > 0 || this.#ofOne.has(id),
+        tell: (message) => this.#listeners.tell(message),
+        isHeard: () => this.#listeners.isHeard(id),
         onEnd: (ended) => this.#letGo(ended),
       });
       this.#executions.set(id, execution);
@@ -211,21 +209,11 @@ export class Runtime {
 
   /** Calls `hear` with every event, or with those of one execution: at once, in order. Returns what stops it. */
   on(hear: (message: RuntimeMessage) => void, { executionId }: { executionId?: string } = {}): () => void {
-    const own = (message: RuntimeMessage): void => hear(message);
-    if (executionId === undefined) {
-      for (const execution of this.#executions.values()) if (!execution.isOver) execution.flush();
-      this.#listeners = [...this.#listeners, own];
-      return () => {
-        this.#listeners = this.#listeners.filter((other) => other !== own);
-      };
+    // What has gathered belongs to those who were there: the newcomer starts after it.
+    for (const execution of this.#executions.values()) {
+      if (executionId === undefined || execution.id === executionId) execution.flush();
     }
-    this.#executions.get(executionId)?.flush();
-    this.#ofOne.set(executionId, [...(this.#ofOne.get(executionId) ?? []), own]);
-    return () => {
-      const left = (this.#ofOne.get(executionId) ?? []).filter((other) => other !== own);
-      if (left.length > 0) this.#ofOne.set(executionId, left);
-      else this.#ofOne.delete(executionId);
-    };
+    return this.#listeners.add(hear, executionId);
   }
 
   /** The state of an execution and of all its instances, as of its last sequence number. Throws `UNKNOWN_EXECUTION`. */
@@ -263,13 +251,12 @@ export class Runtime {
   /** What it holds right now. */
   gauge(): RuntimeGauge {
     const { slots, locks } = this.#host;
-    const ofOne = [...this.#ofOne.values()].reduce((sum, listeners) => sum + listeners.length, 0);
     return {
       executions: this.#executions.size,
       running: slots.used,
       waitingForSlot: slots.waiting,
       locks: locks.size,
-      listeners: this.#listeners.length + ofOne,
+      listeners: this.#listeners.count,
     };
   }
 
@@ -279,8 +266,7 @@ export class Runtime {
       const running = [...this.#executions.values()].filter((execution) => !execution.isOver);
       for (const execution of running) execution.cancel("the runtime is closed");
       await Promise.all(running.map((execution) => execution.ended()));
-      this.#listeners = [];
-      this.#ofOne.clear();
+      this.#listeners.close();
       if (this.#ownsBlobs) await this.blobs.close();
     })();
     return this.#closing;
@@ -359,28 +345,6 @@ export class Runtime {
     throw new RuntimeError("INVALID_INPUT", `Cannot run "${blueprint.name}": ${inputsText(problems)}`, { problems });
   }
 
-  /** One after the other: what a listener causes is told when all have heard what it heard. */
-  #tell(message: RuntimeMessage): void {
-    this.#untold.push(message);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    for (let next = this.#untold.shift(); next; next = this.#untold.shift()) {
-      for (const hear of this.#listeners) this.#call(hear, next);
-      const ofOne = this.#ofOne.get(next.data.executionId);
-      if (ofOne) for (const hear of ofOne) this.#call(hear, next);
-    }
-    this.#isTelling = false;
-  }
-
-  /** A listener's fault is its own: the execution and the other listeners go on. */
-  #call(hear: (message: RuntimeMessage) => void, message: RuntimeMessage): void {
-    try {
-      hear(message);
-    } catch (error) {
-      this.#onError(error);
-    }
-  }
-
   /** The oldest finished ones go; the one that has just ended stays for whoever waits for it. */
   #letGo(ended: Execution): void {
     // Moved to the end: the map's order is the order in which finished ones are let go.
@@ -392,7 +356,7 @@ export class Runtime {
     for (const execution of finished) {
       if ((count <= this.#keep && nodes <= KEPT_NODES) || execution === ended) break;
       this.#executions.delete(execution.id);
-      this.#ofOne.delete(execution.id);
+      this.#listeners.forget(execution.id);
       nodes -= execution.kept;
       count--;
     }

@@ -7,6 +7,7 @@ import type { Blueprint, Body, NodeDecl, Ref } from "../blueprint/model.ts";
 import { portsOf, type NodePorts } from "../blueprint/ports.ts";
 import { RuntimeError } from "../errors.ts";
 import { BLUEPRINT_TYPE, blueprintNode, LOOP_TYPE } from "./constructs.ts";
+import { layOut, weigh } from "./edges.ts";
 import { compileCondition, compileConfig, compileText } from "./expressions.ts";
 import type { Join, Plan, PlanInput, PlanNode, Source, Template } from "./plan.ts";
 
@@ -273,67 +274,6 @@ class Compiler {
     }
     this.hash.update(JSON.stringify(graph.outputs.map(({ name, from }) => [name, from.text])));
   }
-}
-
-type Draft = Pick<PlanNode, "inputs" | "after" | "name">;
-type Edges = Pick<Template, "outStart" | "outTarget" | "need" | "readers">;
-
-/** One edge per wire and per `after`, in flat arrays. */
-function layOut(drafts: readonly Draft[], outputs: readonly Source[]): Edges {
-  const need = new Int32Array(drafts.length);
-  const readers = new Int32Array(drafts.length);
-  const outStart = new Int32Array(drafts.length + 1);
-  const eachEdge = (see: (from: number, to: number) => void): void => {
-    drafts.forEach(({ inputs, after }, to) => {
-      for (const { sources } of inputs) for (const from of sources) if (from.from === "node") see(from.node, to);
-      for (const { node } of after) see(node, to);
-    });
-  };
-  eachEdge((from, to) => {
-    need[to]!++;
-    readers[from]!++;
-    outStart[from + 1]!++;
-  });
-  for (let at = 0; at < drafts.length; at++) outStart[at + 1]! += outStart[at]!;
-  const outTarget = new Int32Array(outStart[drafts.length]!);
-  const next = outStart.slice();
-  eachEdge((from, to) => {
-    outTarget[next[from]!++] = to;
-  });
-  for (const source of outputs) if (source.from === "node") readers[source.node]!++;
-  return { outStart, outTarget, need, readers };
-}
-
-/** Longest way to an end, in nodes, from the ends backwards; refuses cycles, which no check has seen. */
-function weigh(drafts: readonly Draft[], { outStart, outTarget, need }: Edges, blueprint: Blueprint): Float64Array {
-  const left = need.slice();
-  const order: number[] = [];
-  for (let at = 0; at < drafts.length; at++) if (left[at] === 0) order.push(at);
-  for (let at = 0; at < order.length; at++) {
-    const from = order[at]!;
-    for (let edge = outStart[from]!; edge < outStart[from + 1]!; edge++) {
-      const to = outTarget[edge]!;
-      if (--left[to]! === 0) order.push(to);
-    }
-  }
-  if (order.length < drafts.length) {
-    const names = drafts.filter((_, at) => left[at]! > 0).map(({ name }) => name);
-    throw new RuntimeError(
-      "INVALID_BLUEPRINT",
-      `Cannot compile "${blueprint.name}": nodes wait for each other in a circle (${names.slice(0, 5).join(", ")}); take one wire away`,
-      { file: blueprint.file, nodes: names.slice(0, 100) },
-    );
-  }
-  const weights = new Float64Array(drafts.length);
-  for (let at = order.length - 1; at >= 0; at--) {
-    const from = order[at]!;
-    let longest = 0;
-    for (let edge = outStart[from]!; edge < outStart[from + 1]!; edge++) {
-      longest = Math.max(longest, weights[outTarget[edge]!]!);
-    }
-    weights[from] = longest + 1;
-  }
-  return weights;
 }
 
 /** A node's own limit and that of the Blueprint it runs: whichever ends first. */
