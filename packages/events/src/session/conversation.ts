@@ -432,8 +432,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
   }
 
   superseded(link: string): void {
-    // A second link of a bus that is there is not ours to judge; the same link can only be in one place.
-    if (this.#state.at !== "waiting" && this.#theirs?.link !== link) return;
+    // Another link of the same bus is not ours to judge; the same link can only be in one place.
+    if (this.#theirs?.link !== link) return;
     this.#end(new EventsError("LINK_LOST", "Cannot use the link: the peer began a new session"));
   }
 
@@ -493,8 +493,6 @@ export class Conversation implements Session, RoadOwner, Resumable {
   #beginAnew(reason: string): void {
     this.#traffic.detach();
     this.#heartbeat.stop();
-    this.#cancelWindow?.();
-    this.#cancelWindow = undefined;
     if (this.#issued !== undefined) this.#options.sessions?.delete(this.#issued.id);
     this.#issued = undefined;
     this.#ticket = undefined;
@@ -536,13 +534,12 @@ export class Conversation implements Session, RoadOwner, Resumable {
     if (!canWait) {
       return this.#end(new EventsError(isRefused ? "REJECTED" : "LINK_LOST", `Cannot use the link: ${cause.reason}`));
     }
-    if (this.#theirs !== undefined) {
-      this.#cancelWindow ??= clock.after(this.#limits.resumeMs, () => this.#windowOver(cause.reason));
-    }
+    this.#cancelWindow ??= clock.after(this.#limits.resumeMs, () => this.#windowOver(cause.reason));
     if (!this.#redials) {
       const retryAt = clock.now() + this.#limits.resumeMs;
       return this.#setState({ at: "waiting", attempt: 0, retryAt, why: cause.reason });
     }
+    // WELCOME may have come without HELLO: there is nothing to resume then either.
     if (this.#theirs === undefined || this.#ticket === undefined) this.#beginAnew(cause.reason);
     const [first, longest] = this.#limits.backoffMs;
     const delayMs = Math.floor(
@@ -564,6 +561,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
       return;
     }
     this.#beginAnew(why);
+    this.#traffic.fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${why}`));
   }
 
   #ping(): void {

@@ -11,6 +11,9 @@ interface Slot {
 /** Slots without a held value are swept when there are more than this. */
 const SWEEP_AT = 1_024;
 
+/** Values that may be held; over it they wait in the outbox, which has bounds of its own. */
+const MOST_HELD = 10_000;
+
 /**
  * `latest` events with `everyMs`: the first value of a key leaves at once, later ones wait for their turn and replace
  * each other, the last one always leaves. One timer for all keys, and none when nothing is held.
@@ -38,7 +41,8 @@ export class Latest {
   offer(key: string, everyMs: number, entry: Entry): void {
     const now = this.#clock.monotonic();
     const slot = this.#slots.get(key);
-    if (slot !== undefined && now - slot.sentAt < everyMs) {
+    const isHeld = slot?.held !== undefined || this.#held < MOST_HELD;
+    if (slot !== undefined && isHeld && now - slot.sentAt < everyMs) {
       if (slot.held === undefined) this.#held++;
       slot.held = entry;
       this.#arm(slot.sentAt + everyMs - now);

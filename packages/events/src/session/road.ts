@@ -35,7 +35,13 @@ export class Road implements ConnectionEvents {
 
   send(frame: Frame): void {
     if (this.isClosed || !this.isOpen) return;
-    this.isFull = this.#connection?.send(frame) === false;
+    try {
+      this.isFull = this.#connection?.send(frame) === false;
+    } catch (error) {
+      // Payloads were copied to plain data before: only a medium that breaks its promise comes here.
+      this.#connection?.close("a frame could not be sent");
+      this.onClose({ kind: "failed", reason: `a frame could not be sent: ${String(error)}`, mayRetry: false });
+    }
   }
 
   close(reason?: string): void {

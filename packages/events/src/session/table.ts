@@ -7,7 +7,7 @@ export interface Resumable {
   readonly peerBusId: string | undefined;
   /** Moves the session to `road`; or says why not, and touches nothing. */
   takeOver(resume: Resume, road: Road): Reject | undefined;
-  /** The same bus began a new session: this one is over if it waits, or was of the same `link`. */
+  /** The same bus began a new session: this one is over if it was of the same `link`. */
   superseded(link: string): void;
 }
 

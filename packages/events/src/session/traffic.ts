@@ -50,6 +50,8 @@ export interface TrafficOptions {
 const BODY_DEPTH = 2;
 /** A body on the wire nests deeper than the payload it was lowered from: each Map or Error is three containers. */
 const LOWERED_DEPTH = 3;
+/** A sender keeps to nine tenths of the peer's limit: 1,000 ms in a second, divided by that. */
+const PACE_DIVISOR = 1_000 / 0.9;
 /** Longest wait of a sender that nears the peer's frame limit. */
 const PACE_MS = 5;
 
@@ -255,7 +257,7 @@ export class Traffic {
     const now = this.#options.clock.monotonic();
     this.#tokens = Math.min(
       this.#unitsPerSecond / 4,
-      this.#tokens + ((now - this.#tokensAt) * this.#unitsPerSecond) / 2_000,
+      this.#tokens + ((now - this.#tokensAt) * this.#unitsPerSecond) / PACE_DIVISOR,
     );
     this.#tokensAt = now;
     if (this.#tokens >= 1) return true;
@@ -318,7 +320,7 @@ export class Traffic {
     }
     this.#peerSubs.clear();
     this.#peerRequests.clear();
-    this.#fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${reason}`));
+    this.fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${reason}`));
   }
 
   stop(error: EventsError): void {
@@ -328,7 +330,7 @@ export class Traffic {
     this.#peerSubs.clear();
     this.#peerRequests.clear();
     for (const lane of this.lanes) lane.outbox.remove(() => true);
-    this.#fail(error);
+    this.fail(error);
   }
 
   releaseHeld(): void {
@@ -358,7 +360,8 @@ export class Traffic {
     });
   }
 
-  #fail(error: EventsError): void {
+  /** What waits for acknowledgements waits no longer. */
+  fail(error: EventsError): void {
     for (const waiter of this.#waiters.splice(0)) waiter.failed(error);
   }
 
@@ -400,7 +403,7 @@ export class Traffic {
       this.#open(lane, frame);
     } catch (error) {
       // Its number is taken: sent again, it would be as bad. What it held is lost, and says so.
-      const fault = error instanceof EventsError ? error : protocol("its body cannot be read");
+      const fault = error instanceof EventsError ? error : protocol(`its body cannot be read: ${String(error)}`);
       this.#options.violation(kindOf(fault), fault);
       this.#options.receiver.onGap({ from: frame.seq, to: frame.seq, lane: LANES[lane.code]!, reason: fault.message });
     }

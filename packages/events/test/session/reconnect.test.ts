@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 
+import { SessionTable } from "../../src/session/table.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
+import { faultyLink } from "../../src/testing/faulty-link.ts";
 import { memoryPair } from "../../src/transports/memory.ts";
+import { messagePackCodec } from "../../src/wire/codec.ts";
+import { FRAME_TYPE, packFrame } from "../../src/wire/frame.ts";
 import type { CloseCause, Transport } from "../../src/wire/transport.ts";
 import { Side, openRoad, road } from "./sides.ts";
 
@@ -158,12 +162,47 @@ test("[E-SES-50] the accepting side says how long it waits, and ends when its ti
   expect(world.table.size).toBe(0);
 });
 
-test("[E-SES-51] a bus that comes back as a new session ends the one that still waits for it", () => {
-  const world = openRoad();
-  world.link.cut("acceptor");
-  expect(world.b.at).toBe("waiting");
-  const anew = new Side("a", world.link.dialer, world.clock);
-  world.settle();
-  expect([anew.at, world.b.why?.code, world.accepted[1]?.at]).toEqual(["open", "LINK_LOST", "open"]);
-  expect(world.table.size).toBe(1);
+test("[E-SES-51] a link that comes back as a new session ends the one it had; a second link of the bus does not", () => {
+  const clock = fakeClock({ manualTicks: true });
+  const sessions = new SessionTable();
+  const accepted: Side[] = [];
+  const link = faultyLink({ accept: (transport) => void accepted.push(new Side("b", transport, clock, { sessions })) });
+  const codec = messagePackCodec();
+  const greet = (epoch: string, name: string): void => {
+    const raw = link.dialer.open({ onOpen() {}, onFrame() {}, onDrain() {}, onClose() {} });
+    const words = {
+      v: 1,
+      bus: "a",
+      role: "ui",
+      contracts: [],
+      names: [],
+      behind: [],
+      epoch,
+      link: name,
+      redials: true,
+    };
+    const hello = { ...words, first: 0, window: [9e5, 9e5, 9e5], message: 1e6, frames: 1e4 };
+    raw.send(packFrame(FRAME_TYPE.hello, 0, 0, 0, 0, codec.encode(hello)));
+    raw.send(packFrame(FRAME_TYPE.welcome, 0, 0, 0, 0, codec.encode({})));
+    link.flush();
+  };
+  greet("first", "one link");
+  greet("second", "one link");
+  greet("third", "another link");
+  expect(accepted.map((side) => side.at)).toEqual(["closed", "open", "open"]);
+  expect(accepted[0]!.why?.code).toBe("LINK_LOST");
+  expect(sessions.size).toBe(2);
+});
+
+test("[E-SES-21] a flush that waits for a peer that never answers ends after 60 s", async () => {
+  const world = road();
+  world.link.setDown(true);
+  world.link.cut();
+  world.a.emit(1);
+  const outcome = world.a.session.flush().catch((error: unknown) => error);
+  world.pass(61_000);
+  expect(await outcome).toMatchObject({ code: "LINK_LOST" });
+  world.link.setDown(false);
+  world.pass(11_000);
+  expect(world.accepted.flatMap((side) => side.data)).toEqual([1]);
 });
