@@ -307,8 +307,8 @@ test.runIf(isLinux)(
   async () => {
     const leaves = node("leaves", (ctx) => {
       void ctx.spawn("sleep", ["300"]).catch(() => undefined);
-      // real time: a real process needs some to begin.
-      return new Promise((resolve) => setTimeout(() => resolve({ out: 1 }), 50));
+      const begin = (resolve: (outputs: object) => void): unknown => setTimeout(resolve, 50, { out: 1 }); // real time: a process needs it
+      return new Promise(begin);
     });
     const { createCatalog } = await import("../../src/blueprint/catalog.ts");
     const runtime = new Runtime({ catalog: createCatalog([leaves]), blobs: openBlobStore({ memory: true }) });
