@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 
 import { CliError, exitCode } from "./cli-error.ts";
 import { addNodes } from "./commands/nodes.ts";
+import { addReplay } from "./commands/replay.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
 import { addValidate } from "./commands/validate.ts";
@@ -27,6 +28,7 @@ function atomiton(): Command {
       "\nExamples:\n  atomiton run feed.blueprint.yaml --input limit=10\n  atomiton serve --dir . --open\n\nEach command has its own --help.",
     );
   addRun(program);
+  addReplay(program);
   addValidate(program);
   addServe(program);
   addNodes(program);

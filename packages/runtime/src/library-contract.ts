@@ -135,7 +135,11 @@ const nothing = z.strictObject({});
 /** `library@1`. */
 export const libraryContract = defineContract("library@1", {
   "library:blueprints": command(nothing, z.object({ blueprints: z.array(blueprintEntry) }), library),
-  "library:blueprint": command(z.strictObject({ id: z.string().min(1) }), blueprint, library),
+  "library:blueprint": [
+    command(z.strictObject({ id: z.string().min(1) }), blueprint, library),
+    // What an execution was made from: a recording begins with it, so that it can be drawn without its host.
+    event(blueprint, { from: ["host"], to: ["ui"] }),
+  ],
   "library:nodes": command(nothing, z.object({ nodes: z.array(nodeType) }), library),
   "library:executions": command(nothing, z.object({ executions: z.array(execution) }), {
     ...library,

@@ -21,9 +21,10 @@ import { readInputFile, readPairs } from "../inputs.ts";
 import { loadNodeModules } from "../node-modules.ts";
 import { catalogOf, openBlueprint } from "../open-blueprint.ts";
 import { collect, wholeNumber } from "../options.ts";
+import { recordRun, type RunRecording } from "../recording/record-run.ts";
 import { paintFor } from "../show/paint.ts";
 import { problemLine, summary } from "../show/problems.ts";
-import { ProgressDisplay } from "../show/progress-display.ts";
+import { displayOn } from "../show/progress-display.ts";
 import { byteSize } from "../show/text.ts";
 import { onInterrupt } from "../signals.ts";
 import { json, onBrokenPipe, write } from "../streams.ts";
@@ -35,6 +36,7 @@ interface RunOptions {
   json?: true;
   nodes: string[];
   concurrency?: number;
+  record?: string;
 }
 
 export function addRun(program: Command): void {
@@ -48,6 +50,7 @@ export function addRun(program: Command): void {
     .option("-i, --input <key=value>", "an input of the Blueprint, read by its type (repeatable)", collect, [])
     .option("--input-file <file>", "inputs as one JSON object; - reads stdin; --input wins")
     .option("-o, --out <dir>", "save outputs that are files there")
+    .option("--record <file>", "also keep every event in a new file, for atomiton replay; it holds the values as well")
     .option("--json", "print every runtime:* event as one line of JSON, and nothing else, to stdout")
     .option("--nodes <module>", "also know the node types that this module exports (repeatable)", collect, [])
     .option("--concurrency <n>", "nodes that run at once", wholeNumber(1, 10_000))
@@ -59,6 +62,7 @@ Exit codes: 0 completed, 1 failed, 2 bad usage, Blueprint or input, 130 cancelle
 Examples:
   atomiton run feed.blueprint.yaml
   atomiton run feed.blueprint.yaml --input csv=products.csv --input maxWidth=800 --out results
+  atomiton run feed.blueprint.yaml --record feed.atj
   atomiton run feed.blueprint.yaml --json | jq -c 'select(.type == "runtime:completed").data.result'`,
     )
     .action(run);
@@ -101,15 +105,11 @@ async function run(file: string, options: RunOptions): Promise<void> {
     fileFolders: foldersOf(input, blueprint),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
   });
-  const display = new ProgressDisplay({
-    write: (chunk) => void process.stderr.write(chunk),
-    paint,
-    live: process.stderr.isTTY === true,
-    columns: () => process.stderr.columns ?? 80,
-  });
+  const display = displayOn(process.stderr);
   const hear = options.json
     ? (message: RuntimeMessage) => void process.stdout.write(`${json(message)}\n`)
     : (message: RuntimeMessage) => display.hear(message);
+  let recording: RunRecording | undefined;
   const offMessages = runtime.on(hear);
 
   let executionId: string | undefined;
@@ -127,6 +127,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
   });
   const offPipe = onBrokenPipe(process.stdout, () => stop(exitCode.brokenPipe, "Nobody reads the output; cancelling"));
   try {
+    if (options.record !== undefined) recording = await recordRun(runtime, path, options.record);
     executionId = await runtime.execute({ path }, input);
     if (stoppedBy !== undefined) await runtime.cancel(executionId, {});
     const result = await runtime.waitForCompletion(executionId);
@@ -143,6 +144,11 @@ async function run(file: string, options: RunOptions): Promise<void> {
   } finally {
     offMessages();
     await runtime.close();
+    const missing = await recording?.close();
+    if (missing !== undefined) {
+      process.stderr.write(`${paint("yellow", "warning:")} the recording is not whole: ${missing}\n`);
+      process.exitCode ||= exitCode.failed;
+    }
     await blobs.close();
     offInterrupt();
     offPipe();

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,11 +19,9 @@ import { collect, wholeNumber } from "../options.ts";
 import { mayOpenBrowser, openBrowser } from "../serve/browser.ts";
 import { allowedHosts, allowedOrigins, inUrl, isLoopback } from "../serve/hosts.ts";
 import { httpApp } from "../serve/http-app.ts";
+import { listen, USUAL_PORT } from "../serve/listen.ts";
 import { findStudio } from "../serve/studio-files.ts";
 import { onInterrupt } from "../signals.ts";
-
-/** Tried first when no port is asked for, so that the address stays the same from day to day. */
-const USUAL_PORT = 4810;
 
 interface ServeOptions {
   dir: string;
@@ -157,26 +154,4 @@ async function idOf(runtime: Runtime, wanted: string): Promise<string> {
 function relativeTo(dir: string, wanted: string): string {
   const fromHere = relative(dir, resolve(wanted));
   return existsSync(resolve(wanted)) && !fromHere.startsWith("..") ? fromHere : wanted;
-}
-
-async function listen(server: Server, { port, host }: ServeOptions): Promise<number> {
-  const attempt = (candidate: number): Promise<number> =>
-    new Promise((listening, refused) => {
-      server.once("error", refused);
-      server.listen(candidate, host, () => {
-        server.off("error", refused);
-        listening((server.address() as AddressInfo).port);
-      });
-    });
-  try {
-    return await attempt(port ?? USUAL_PORT);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE" && port === undefined) return attempt(0);
-    const wayOut =
-      code === "EADDRINUSE" ? "choose another with --port, or --port 0 for any free one" : "check --host and --port";
-    throw new CliError(
-      `Cannot listen on ${inUrl(host)}:${port ?? USUAL_PORT}: ${code === "EADDRINUSE" ? "the port is taken" : message}; ${wayOut}`,
-    );
-  }
 }

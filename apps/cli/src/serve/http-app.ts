@@ -1,12 +1,12 @@
 /**
  * What the HTTP side of `atomiton serve` answers: Studio's files to anybody who reaches it under one of its own names,
- * blobs only with the token. The bus is not here: it takes the upgrade at /bus.
+ * blobs and recordings only with the token. The bus is not here: it takes the upgrade at /bus.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Readable } from "node:stream";
 
 import { serveStatic } from "@hono/node-server/serve-static";
-import { Hono } from "hono";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 
 export interface BlobSource {
@@ -18,6 +18,8 @@ export interface HttpAppOptions {
   studio: string;
   token: string;
   blobs: BlobSource;
+  /** Recordings that pages may fetch, by name. */
+  recordings?: ReadonlyMap<string, Uint8Array>;
   /** `Host` and `Origin` values that are let in, asked per request: the port is known only after listening. */
   hosts(): readonly string[];
   origins(): readonly string[];
@@ -74,24 +76,35 @@ export function httpApp(options: HttpAppOptions): Hono {
     await next();
     return undefined;
   });
-  app.get("/blobs/:hash", async (context) => {
+  const needsToken: MiddlewareHandler = async (context, next) => {
     const given = /^Bearer (.+)$/.exec(context.req.header("authorization") ?? "")?.[1];
     if (given === undefined || !sameToken(given, options.token)) {
-      return context.text("Cannot give a blob without the token: send it as Authorization: Bearer …\n", 401);
+      return context.text("Cannot give this without the token: send it as Authorization: Bearer …\n", 401);
     }
+    await next();
+    return undefined;
+  };
+  /** Always a download, never a page of ours: its bytes come from anywhere. */
+  const download = (context: Context, bytes: AsyncIterable<Uint8Array> | Uint8Array[], size: number): Response =>
+    context.body(Readable.toWeb(Readable.from(bytes)) as ReadableStream, 200, {
+      "content-type": "application/octet-stream",
+      "content-disposition": "attachment",
+      "content-length": String(size),
+      "cache-control": "private, no-store",
+    });
+  app.get("/recordings/:name", needsToken, (context) => {
+    const bytes = options.recordings?.get(context.req.param("name"));
+    if (!bytes) return context.text("Cannot give this recording: it is not served here\n", 404);
+    return download(context, [bytes], bytes.byteLength);
+  });
+  app.get("/blobs/:hash", needsToken, async (context) => {
     const hash = context.req.param("hash");
     if (!/^sha256:[0-9a-f]{64}$/.test(hash)) {
       return context.text("Cannot give this blob: its name is not sha256:<64 hex digits>\n", 400);
     }
     const blob = await options.blobs.open(hash);
     if (!blob) return context.text("Cannot give this blob: it is not here, or no longer\n", 404);
-    // Always a download, never a page of ours: its bytes come from anywhere.
-    return context.body(Readable.toWeb(Readable.from(blob.bytes)) as ReadableStream, 200, {
-      "content-type": "application/octet-stream",
-      "content-disposition": "attachment",
-      "content-length": String(blob.size),
-      "cache-control": "private, no-store",
-    });
+    return download(context, blob.bytes, blob.size);
   });
   app.use("/assets/*", async (context, next) => {
     await next();

@@ -4,7 +4,7 @@
  */
 import type { RuntimeMessage, RuntimeProgress } from "@atomiton/runtime/contract";
 
-import type { Paint } from "./paint.ts";
+import { paintFor, type Paint } from "./paint.ts";
 import { counted, cut, duration, oneLine, padEnd } from "./text.ts";
 
 export interface DisplayOptions {
@@ -15,6 +15,16 @@ export interface DisplayOptions {
   live: boolean;
   /** Asked at each redraw: windows change. */
   columns(): number;
+}
+
+/** As `stream` can show it. */
+export function displayOn(stream: NodeJS.WriteStream): ProgressDisplay {
+  return new ProgressDisplay({
+    write: (chunk) => void stream.write(chunk),
+    paint: paintFor(stream),
+    live: stream.isTTY === true,
+    columns: () => stream.columns ?? 80,
+  });
 }
 
 const BAR_COLUMNS = 24;

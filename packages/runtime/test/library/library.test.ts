@@ -262,9 +262,9 @@ test("[R-LIB-9] describes a Blueprint for forms and pictures, in the words of th
   });
   expect((await failure(library.graph("broken.blueprint.yaml"))).code).toBe("INVALID_BLUEPRINT");
   for (const described of [info, broken]) {
-    expect(await libraryContract.table["library:blueprint"].reply["~standard"].validate(described)).not.toHaveProperty(
-      "issues",
-    );
+    expect(
+      await libraryContract.table["library:blueprint"][0].reply["~standard"].validate(described),
+    ).not.toHaveProperty("issues");
     // What travels is what was said: nothing that JSON cannot carry.
     expect(JSON.parse(JSON.stringify(described))).toEqual(described);
   }
