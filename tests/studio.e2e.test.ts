@@ -148,7 +148,7 @@ test("[ST-2] keeps the token out of the visible address, and in the tab over a r
 test("[ST-3] without the token the page says what to do, and asks the host for nothing", async () => {
   const page = await openPage(served.address.replace(/#.*/, ""));
   await page.getByRole("alert").getByText("atomiton serve").waitFor();
-  await page.locator('[data-link="lost"]').waitFor();
+  expect(await page.locator("[data-link]").getAttribute("data-link")).toBe("lost");
 });
 
 test("[ST-4] draws the graph, loops with their body inside", async () => {
@@ -195,11 +195,8 @@ test("[ST-6] shows what a clicked node gave out, for each item of a loop", async
   await details.getByRole("region", { name: "What came out" }).getByText("1640", { exact: true }).waitFor();
   await node(page, "each/double").getByRole("button").click();
   await details.getByLabel("Item").selectOption({ label: "6" });
-  await details
-    .getByRole("region", { name: "What came out" })
-    .locator("code")
-    .getByText("14", { exact: true })
-    .waitFor();
+  const came = details.getByRole("region", { name: "What came out" });
+  expect(await came.locator("code").allTextContents()).toContain("14");
 });
 
 test("[ST-7] cancels: the run and every node that was at work end as cancelled", async () => {
@@ -362,5 +359,7 @@ test("[ST-16] the keyboard alone opens, runs and inspects", async () => {
   await state(page, "Failed").waitFor();
   await reach("refuse");
   await page.keyboard.press("Enter");
-  await page.getByRole("complementary", { name: "Details" }).getByText("TOO_LITTLE").first().waitFor();
+  const details = page.getByRole("complementary", { name: "Details" });
+  await details.getByText("TOO_LITTLE").first().waitFor();
+  expect(await details.getByRole("heading", { level: 2 }).textContent()).toBe("refuse");
 });

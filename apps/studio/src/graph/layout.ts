@@ -62,12 +62,16 @@ const LOOP_HEAD = 60;
 const LOOP_PADDING = 16;
 const GAP = { right: { rank: 52, side: 28 }, down: { rank: 36, side: 32 } } as const;
 
+/** Above it the graph never fits, and the second try would cost a person's patience. */
+const TRY_BOTH_LIMIT = 120;
+
 type Graph = BlueprintInfo["graph"];
 type Item = Omit<Box, "x" | "y">;
 type Sized = { boxes: Box[]; width: number; height: number; via: Map<string, readonly Point[]> };
 
 /** The direction in which the graph is shown larger in a canvas of this size. */
 export function layoutFor(graph: Graph, canvas: { width: number; height: number }): GraphLayout {
+  if (graph.nodes.length > TRY_BOTH_LIMIT) return layoutGraph(graph, "right");
   const wide = layoutGraph(graph, "right");
   const tall = layoutGraph(graph, "down");
   const scale = ({ width, height }: GraphLayout): number =>

@@ -22,7 +22,7 @@ import type {
 
 import { append, emptyLog, type LogBook } from "./log-book.ts";
 import { FAULT_LIMIT, isFinal, stateOf, unseen, type Fault, type NodeView } from "./node-view.ts";
-import { noOutputs, withOutput, type NodeOutputs } from "./outputs.ts";
+import { noOutputs, withOutputs, type NodeOutputs } from "./outputs.ts";
 import { nodePathOf } from "./path.ts";
 
 /** One event of an execution, by its name. */
@@ -98,7 +98,8 @@ class Draft {
   private readonly before: Execution;
   private instances: Map<string, Instance> | undefined;
   private nodes: Map<string, NodeView> | undefined;
-  private outputs: Map<string, NodeOutputs> | undefined;
+  /** By node, in the order in which they came. */
+  private readonly gave = new Map<string, RuntimeOutput[]>();
   private logs: RuntimeLog[] = [];
   private changed = false;
 
@@ -111,7 +112,11 @@ class Draft {
     if (this.logs.length > 0) this.now.log = append(this.now.log, this.logs);
     if (this.instances !== undefined) this.now.instances = bounded(this.instances);
     if (this.nodes !== undefined) this.now.nodes = this.nodes;
-    if (this.outputs !== undefined) this.now.outputs = this.outputs;
+    if (this.gave.size > 0) {
+      const outputs = new Map(this.now.outputs);
+      for (const [node, events] of this.gave) outputs.set(node, withOutputs(outputs.get(node) ?? noOutputs, events));
+      this.now.outputs = outputs;
+    }
     return this.changed || this.logs.length > 0 ? this.now : this.before;
   }
 
@@ -205,9 +210,10 @@ class Draft {
 
   private onOutput(data: RuntimeOutput): void {
     this.changed = true;
-    this.outputs ??= new Map(this.now.outputs);
-    const key = nodePathOf(data.path);
-    this.outputs.set(key, withOutput(this.outputs.get(key) ?? noOutputs, data));
+    const node = nodePathOf(data.path);
+    const known = this.gave.get(node);
+    if (known === undefined) this.gave.set(node, [data]);
+    else known.push(data);
   }
 
   private onState(data: RuntimeState): void {

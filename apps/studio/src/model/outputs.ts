@@ -31,16 +31,16 @@ export interface NodeOutputs {
 
 export const noOutputs: NodeOutputs = { byInstance: new Map(), forgotten: 0 };
 
-/** One `runtime:output`, folded in. The same event again changes nothing. */
-export function withOutput(outputs: NodeOutputs, event: RuntimeOutput): NodeOutputs {
-  const before = outputs.byInstance.get(event.path);
-  const port = withEvent(before?.get(event.port), event);
+/** A batch of `runtime:output` of one node, folded in. The same event again changes nothing. */
+export function withOutputs(outputs: NodeOutputs, events: readonly RuntimeOutput[]): NodeOutputs {
   const byInstance = new Map(outputs.byInstance);
-  byInstance.set(event.path, new Map(before).set(event.port, port));
   let { forgotten } = outputs;
-  for (const oldest of byInstance.keys()) {
-    if (byInstance.size <= INSTANCE_LIMIT) break;
-    byInstance.delete(oldest);
+  for (const event of events) {
+    const before = byInstance.get(event.path);
+    byInstance.set(event.path, new Map(before).set(event.port, withEvent(before?.get(event.port), event)));
+    if (byInstance.size <= INSTANCE_LIMIT) continue;
+    const [oldest] = byInstance.keys();
+    if (oldest !== undefined) byInstance.delete(oldest);
     forgotten += 1;
   }
   return { byInstance, forgotten };

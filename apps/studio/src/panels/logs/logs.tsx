@@ -8,10 +8,15 @@ import { Icon } from "../../ui/icons.tsx";
 import { useStudioState } from "../../use-studio.ts";
 import { LogLines } from "./log-lines.tsx";
 
-/** Lines in the page at once; the filter reaches all that are kept. */
-const LINES_SHOWN = 1_000;
+/** Lines in the page while it follows: more than a screen, and few enough for a flood of them. */
+const LINES_FOLLOWED = 120;
+/** Lines in the page around the place where somebody reads; the filter reaches all that are kept. */
+const LINES_READ = 1_000;
 /** From the bottom, within which the list counts as being at its end. */
 const END_PX = 24;
+
+/** Keys by which a person reads back. */
+const UPWARDS = new Set(["ArrowUp", "PageUp", "Home"]);
 
 const levels: readonly { level: LogLevel; word: string }[] = [
   { level: "debug", word: "All levels" },
@@ -27,10 +32,16 @@ export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => vo
   const [level, setLevel] = useState<LogLevel>("debug");
   const [text, setText] = useState("");
   const [isOfNode, setOfNode] = useState(false);
-  const [isFollowing, setFollowing] = useState(true);
+  /** The newest line when somebody stopped following: what comes does not move what is read. */
+  const [readFrom, setReadFrom] = useState<number>();
+  const isFollowing = readFrom === undefined;
   const node = isOfNode ? selected : undefined;
   const lines = useMemo(() => (isOpen ? select(log, { level, node, text }) : []), [isOpen, log, level, node, text]);
-  const shown = lines.slice(-LINES_SHOWN);
+  const shown =
+    readFrom === undefined
+      ? lines.slice(-LINES_FOLLOWED)
+      : lines.filter(({ id }) => id > readFrom - LINES_READ && id <= readFrom + LINES_READ);
+  const setFollowing = (follows: boolean): void => setReadFrom(follows ? undefined : log.written);
 
   return (
     <section
@@ -96,7 +107,7 @@ export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => vo
         )}
       </div>
       {isOpen && (
-        <Scroll isFollowing={isFollowing} onFollow={setFollowing} newest={shown.at(-1)?.id}>
+        <Scroll isFollowing={isFollowing} onFollow={setFollowing} newest={log.written}>
           {shown.length === 0 ? (
             <p className="px-3 py-4 text-sm text-muted">
               {!hasRun
@@ -109,7 +120,11 @@ export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => vo
             <>
               {(lines.length > shown.length || log.written > log.lines.length) && (
                 <p className="px-2 py-1 text-xs text-faint">
-                  The last {integer(shown.length)} of {integer(Math.max(lines.length, log.written))} lines
+                  {isFollowing ? "The last " : ""}
+                  {integer(shown.length)} of {integer(lines.length)} lines
+                  {log.written > log.lines.length &&
+                    `; ${integer(log.written - log.lines.length)} older ones are no longer here`}
+                  {isFollowing && lines.length > shown.length && ". Scroll up to read on."}
                 </p>
               )}
               <LogLines lines={shown} />
@@ -142,6 +157,10 @@ function Scroll({ isFollowing, onFollow, newest, children }: ScrollProps): React
     const frame = requestAnimationFrame(toEnd);
     return () => cancelAnimationFrame(frame);
   }, [isFollowing, newest]);
+  const stop = (): void => {
+    const element = box.current;
+    if (isFollowing && element !== null && element.scrollHeight > element.clientHeight) onFollow(false);
+  };
   return (
     <div
       ref={box}
@@ -150,12 +169,13 @@ function Scroll({ isFollowing, onFollow, newest, children }: ScrollProps): React
       aria-live="off"
       aria-label="Log lines"
       className="min-h-0 flex-1 overflow-y-auto px-1 pb-2 -outline-offset-2"
-      onWheel={(event) => {
-        if (event.deltaY < 0) onFollow(false);
-      }}
+      onWheel={(event) => event.deltaY < 0 && stop()}
+      onTouchMove={stop}
+      onKeyDown={(event) => UPWARDS.has(event.key) && stop()}
       onScroll={(event) => {
+        if (isFollowing) return;
         const { scrollTop, scrollHeight, clientHeight } = event.currentTarget;
-        if (scrollHeight - scrollTop - clientHeight < END_PX && !isFollowing) onFollow(true);
+        if (scrollHeight - scrollTop - clientHeight < END_PX) onFollow(true);
       }}
     >
       {children}
