@@ -11,7 +11,7 @@ import { EventsError } from "../core/errors.ts";
 import { messagePackCodec } from "../wire/codec.ts";
 import { FRAME_TYPE, isSequenced, LANES, packFrame, unpackClone, unpackUnit, type RawFrame } from "../wire/frame.ts";
 import { DEFAULT_LIMITS, LOCAL_LIMITS, type Limits } from "../wire/limits.ts";
-import { measure } from "../wire/payload.ts";
+import { measure } from "../wire/raise.ts";
 import type { CloseCause, Frame, Medium } from "../wire/transport.ts";
 import { list, protocol, text } from "./bodies.ts";
 import {
@@ -29,11 +29,12 @@ import {
   type Resume,
 } from "./handshake.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { kindOf } from "./intake.ts";
 import type { EventExtra, Message, SendPolicy } from "./messages.ts";
 import { Road, type RoadOwner } from "./road.ts";
 import type { LinkState, Peer, Session, SessionGauges, SessionOptions, Violation } from "./session.ts";
 import type { Resumable } from "./table.ts";
-import { kindOf, Traffic } from "./traffic.ts";
+import { Traffic } from "./traffic.ts";
 
 /** HELLO is said again until it is answered: a port may have nobody behind it yet. */
 const REPEAT_MS = 1_000;

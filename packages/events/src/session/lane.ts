@@ -9,6 +9,7 @@ import {
   serialDistance,
 } from "../wire/frame.ts";
 import type { Medium } from "../wire/transport.ts";
+import { CHUNK_HEADER, type Assembly } from "./assembly.ts";
 import { Outbox, type Entry } from "./outbox.ts";
 
 /** One numbered frame until the peer has acknowledged it. */
@@ -34,21 +35,9 @@ interface Chunking {
   readonly names: ReadonlyMap<string, number> | undefined;
 }
 
-/** A message put together from chunks; `total` was checked when the first one came. */
-export interface Assembly {
-  readonly type: number;
-  readonly flags: number;
-  readonly total: number;
-  /** Grows with what came: a header alone reserves nothing. */
-  bytes: Uint8Array;
-  at: number;
-}
-
 /** What one frame costs beside its body, in the accounts of credit. */
 const FRAME_COST = 64;
 const FRAME_MESSAGES = 1_000;
-/** Inner type, inner flags, two spare bytes, total length. */
-export const CHUNK_HEADER = 8;
 
 /** One lane of one session: what waits, what is on its way, and where the other direction stands. */
 export class Lane {

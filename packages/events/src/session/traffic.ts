@@ -10,25 +10,14 @@ import type { Clock } from "../core/clock.ts";
 import type { Lane as LaneName } from "../core/contract.ts";
 import { EventsError } from "../core/errors.ts";
 import type { Codec } from "../wire/codec.ts";
-import {
-  FLAG_FIRST,
-  FLAG_LAST,
-  FLAG_LOWERED,
-  FLAG_RESEND,
-  FRAME_TYPE,
-  LANES,
-  nextSerial,
-  packFrame,
-  patchAck,
-  serialDistance,
-  type RawFrame,
-} from "../wire/frame.ts";
+import { FLAG_RESEND, FRAME_TYPE, LANES, nextSerial, packFrame, patchAck, type RawFrame } from "../wire/frame.ts";
 import type { Limits } from "../wire/limits.ts";
-import { copyOut, measure, raise, type Outgoing } from "../wire/payload.ts";
+import { copyOut, type Outgoing } from "../wire/payload.ts";
 import type { Medium } from "../wire/transport.ts";
-import { extraSlot, list, protocol, readBody, record, slotsOf, text, typeOf, uint } from "./bodies.ts";
+import { extraSlot, list, protocol, slotsOf, typeOf, uint } from "./bodies.ts";
 import type { Greeting } from "./handshake.ts";
-import { CHUNK_HEADER, Lane, type Assembly, type Sent } from "./lane.ts";
+import { Intake } from "./intake.ts";
+import { Lane, type Sent } from "./lane.ts";
 import { Latest } from "./latest.ts";
 import type { EventExtra, Message, SendPolicy } from "./messages.ts";
 import { gapEntry, type Entry } from "./outbox.ts";
@@ -46,10 +35,6 @@ export interface TrafficOptions {
   readonly overflow: (error: EventsError) => void;
 }
 
-/** Containers around a payload: the list of the frame, the lists that lowered values need. */
-const BODY_DEPTH = 2;
-/** A body on the wire nests deeper than the payload it was lowered from: each Map or Error is three containers. */
-const LOWERED_DEPTH = 3;
 /** A sender keeps to nine tenths of the peer's limit: 1,000 ms in a second, divided by that. */
 const PACE_DIVISOR = 1_000 / 0.9;
 /** Longest wait of a sender that nears the peer's frame limit. */
@@ -59,9 +44,9 @@ export class Traffic {
   readonly lanes: readonly Lane[];
   readonly #options: TrafficOptions;
   readonly #latest: Latest;
+  readonly #intake: Intake;
   #road: Road | undefined;
   #names: ReadonlyMap<string, number> = new Map();
-  #peerNames: readonly string[] = [];
   #stopped = false;
   #scheduled = false;
   #cancelAck: (() => void) | undefined;
@@ -72,20 +57,30 @@ export class Traffic {
   #unitsPerSecond = Infinity;
   /** Known from its HELLO; what is queued before that is measured by our own limits. */
   #peerMessageBytes = Infinity;
-  readonly #peerSubs = new Set<number>();
-  readonly #peerRequests = new Set<number>();
   #waiters: { readonly upTo: readonly number[]; done(): void; failed(error: EventsError): void }[] = [];
 
   droppedEvents = 0;
-  duplicateFrames = 0;
-  receivedFrames = 0;
   sentUnits = 0;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
     const { codec, medium, limits } = options;
     this.lanes = LANES.map((_, code) => new Lane(code, codec, medium, limits.chunkBytes));
+    this.#intake = new Intake({
+      ...options,
+      received: (lane, bytes) => this.#received(lane, bytes),
+      send: (message, lane) => this.send(message, lane),
+      isStopped: () => this.#stopped,
+    });
     this.#latest = new Latest(options.clock, (entry) => this.#push(this.#laneOf(entry.policy!.lane), entry));
+  }
+
+  get duplicateFrames(): number {
+    return this.#intake.duplicateFrames;
+  }
+
+  get receivedFrames(): number {
+    return this.#intake.receivedFrames;
   }
 
   get heldEvents(): number {
@@ -134,7 +129,7 @@ export class Traffic {
     const rest = this.#copy(slotsOf(plain), limits.messageBytes, copy?.asBytes);
     const slots = rest.value as unknown[];
     if (copy !== undefined) slots[message.t === "request" ? 2 : 1] = copy.value;
-    if (message.t === "reply" || message.t === "error") this.#peerRequests.delete(message.id);
+    if (message.t === "reply" || message.t === "error") this.#intake.answered(message.id);
     const bytes = rest.bytes + (copy?.bytes ?? 0);
     const lowered = rest.lowered || copy?.lowered === true;
     this.#push(lane, newEntry(typeOf(message), slots, { bytes, lowered, asBytes: (copy ?? rest).asBytes }));
@@ -271,7 +266,7 @@ export class Traffic {
   /** A new session: what both sides said in HELLO. */
   begin(names: readonly string[], peerNames: readonly string[], firstSeq: number, peer: Greeting): void {
     this.#names = new Map(names.map((name, number) => [name, number]));
-    this.#peerNames = peerNames;
+    this.#intake.begin(peerNames);
     this.#unitsPerSecond = peer.framesPerSecond > 0 ? peer.framesPerSecond : Infinity;
     this.#peerMessageBytes = peer.messageBytes;
     this.#tokens = this.#unitsPerSecond / 4;
@@ -318,8 +313,7 @@ export class Traffic {
       for (const count of lost.values()) this.droppedEvents += count;
       this.#options.receiver.onGap({ from, to: from, lane: LANES[lane.code]!, reason });
     }
-    this.#peerSubs.clear();
-    this.#peerRequests.clear();
+    this.#intake.forget();
     this.fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${reason}`));
   }
 
@@ -327,8 +321,7 @@ export class Traffic {
     this.#stopped = true;
     this.detach();
     this.#latest.clear();
-    this.#peerSubs.clear();
-    this.#peerRequests.clear();
+    this.#intake.forget();
     for (const lane of this.lanes) lane.outbox.remove(() => true);
     this.fail(error);
   }
@@ -373,138 +366,12 @@ export class Traffic {
     if (frame.type === FRAME_TYPE.ack) {
       if ((frame.flags & FLAG_RESEND) !== 0) lane.resend();
     } else if (frame.type === FRAME_TYPE.credit) {
-      lane.window = uint(list(this.#decode(frame.body, 1).value, "CREDIT")[0], "a window");
+      lane.window = uint(list(this.#intake.decode(frame.body, 1).value, "CREDIT")[0], "a window");
     } else {
-      this.#take(lane, frame);
+      this.#intake.take(lane, frame);
     }
     this.#settle();
     if (lane.hasMore || lane.ackDue) this.schedule();
-  }
-
-  #take(lane: Lane, frame: RawFrame): void {
-    const expected = nextSerial(lane.seen);
-    const distance = serialDistance(frame.seq, expected);
-    if (distance < 0) {
-      this.duplicateFrames++;
-      lane.ackDue = true;
-      return;
-    }
-    if (distance > 0) {
-      if (lane.askedAt === expected) return;
-      lane.askedAt = expected;
-      lane.resendDue = true;
-      lane.ackDue = true;
-      return;
-    }
-    lane.seen = frame.seq;
-    lane.askedAt = -1;
-    this.receivedFrames++;
-    try {
-      this.#open(lane, frame);
-    } catch (error) {
-      // Its number is taken: sent again, it would be as bad. What it held is lost, and says so.
-      const fault = error instanceof EventsError ? error : protocol(`its body cannot be read: ${String(error)}`);
-      this.#options.violation(kindOf(fault), fault);
-      this.#options.receiver.onGap({ from: frame.seq, to: frame.seq, lane: LANES[lane.code]!, reason: fault.message });
-    }
-  }
-
-  #open(lane: Lane, frame: RawFrame): void {
-    if (frame.type === FRAME_TYPE.chunk) return this.#chunk(lane, frame);
-    const { value, bytes } = this.#decode(frame.body, this.#options.limits.depth);
-    this.#received(lane, bytes);
-    if (frame.type === FRAME_TYPE.gap) return this.#gap(lane, frame.seq, value);
-    this.#deliver(frame.type, (frame.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
-  }
-
-  #decode(body: unknown, depth: number): { value: unknown; bytes: number } {
-    const { medium, limits, codec } = this.#options;
-    if (medium === "bytes") {
-      if (!(body instanceof Uint8Array)) throw protocol("its body is not bytes");
-      return { value: codec.decode(body, depth * LOWERED_DEPTH + BODY_DEPTH), bytes: body.byteLength };
-    }
-    return { value: body, bytes: measure(body, limits.messageBytes, depth * LOWERED_DEPTH + BODY_DEPTH) };
-  }
-
-  #gap(lane: Lane, seq: number, value: unknown): void {
-    const [reason, counts] = list(value, "GAP");
-    const names: Record<string, number> = {};
-    for (const [name, count] of Object.entries(record(counts, "the lost"))) {
-      Object.defineProperty(names, name, { value: uint(count, "a count"), enumerable: true });
-    }
-    this.#options.receiver.onGap({
-      from: seq,
-      to: seq,
-      lane: LANES[lane.code]!,
-      reason: text(reason, "a reason", 4_096),
-      names,
-    });
-  }
-
-  #chunk(lane: Lane, frame: RawFrame): void {
-    const part = frame.body;
-    if (!(part instanceof Uint8Array)) throw protocol("a chunk is not bytes");
-    this.#received(lane, part.byteLength);
-    const isLast = (frame.flags & FLAG_LAST) !== 0;
-    if ((frame.flags & FLAG_FIRST) !== 0) {
-      lane.skipping = false;
-      lane.assembly = undefined;
-      try {
-        lane.assembly = beginAssembly(part, this.#options.limits.messageBytes);
-      } catch (error) {
-        lane.skipping = !isLast;
-        throw error;
-      }
-    } else if (lane.skipping) {
-      lane.skipping = !isLast;
-      return;
-    }
-    const { assembly } = lane;
-    if (assembly === undefined) throw protocol("a chunk has no beginning");
-    addPart(assembly, (frame.flags & FLAG_FIRST) !== 0 ? part.subarray(CHUNK_HEADER) : part);
-    if (!isLast) return;
-    lane.assembly = undefined;
-    if (assembly.at !== assembly.total) throw protocol("its chunks are shorter than the message");
-    const { codec, limits } = this.#options;
-    const value = codec.decode(assembly.bytes.subarray(0, assembly.total), limits.depth * LOWERED_DEPTH + BODY_DEPTH);
-    this.#deliver(assembly.type, (assembly.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
-  }
-
-  #deliver(type: number, body: unknown): void {
-    const { receiver, violation } = this.#options;
-    // oxlint-disable-next-line typescript/no-this-alias
-    const traffic = this;
-    readBody(type, body, this.#peerNames, {
-      event: (name, data, extra) => receiver.onEvent(name, data, extra),
-      message: (message) => this.#admit(message),
-      fault: (error) => violation(kindOf(error), error),
-      get stopped() {
-        return traffic.#stopped;
-      },
-    });
-  }
-
-  /** Counts what the peer holds open here; over the limit it is answered, not served. */
-  #admit(message: Message): void {
-    const { receiver, limits } = this.#options;
-    if (message.t === "sub" || message.t === "request") {
-      const isSub = message.t === "sub";
-      const open = isSub ? this.#peerSubs : this.#peerRequests;
-      const limit = isSub ? limits.subscriptions : limits.openRequests;
-      if (open.size >= limit && !open.has(message.id)) return this.#refuse(message, limit);
-      open.add(message.id);
-    } else if (message.t === "unsub") this.#peerSubs.delete(message.id);
-    else if (message.t === "cancel") this.#peerRequests.delete(message.id);
-    receiver.onMessage(message);
-  }
-
-  #refuse(message: Message & { t: "sub" | "request" }, limit: number): void {
-    const what = message.t === "sub" ? "subscriptions" : "open requests";
-    const error = new EventsError("LIMIT", `Cannot serve more: the link has ${limit} ${what} already`, { limit });
-    this.#options.violation("too-many", error);
-    const wire = { code: error.code, message: error.message, details: { limit } };
-    const { id } = message;
-    this.send(message.t === "sub" ? { t: "suback", id, error: wire } : { t: "error", id, error: wire }, "control");
   }
 
   #received(lane: Lane, bytes: number): void {
@@ -585,34 +452,4 @@ export function join(parts: readonly Uint8Array[]): Uint8Array {
     at += part.byteLength;
   }
   return whole;
-}
-
-function beginAssembly(part: Uint8Array, maxBytes: number): Assembly {
-  if (part.byteLength < CHUNK_HEADER) throw protocol("a first chunk is too short");
-  const total = new DataView(part.buffer, part.byteOffset).getUint32(4, true);
-  if (total > maxBytes) {
-    throw new EventsError("LIMIT", `Cannot receive a message of ${total} bytes: the limit is ${maxBytes}`, {
-      total,
-      maxBytes,
-    });
-  }
-  return { type: part[0]!, flags: part[1]!, total, bytes: new Uint8Array(Math.min(total, 65_536)), at: 0 };
-}
-
-function addPart(assembly: Assembly, part: Uint8Array): void {
-  const end = assembly.at + part.byteLength;
-  if (end > assembly.total) throw protocol("its chunks are longer than the message");
-  if (end > assembly.bytes.byteLength) {
-    const grown = new Uint8Array(Math.min(assembly.total, Math.max(end, assembly.bytes.byteLength * 2)));
-    grown.set(assembly.bytes.subarray(0, assembly.at));
-    assembly.bytes = grown;
-  }
-  assembly.bytes.set(part, assembly.at);
-  assembly.at = end;
-}
-
-export function kindOf(error: EventsError): Violation {
-  if (error.code === "UNKNOWN_EVENT") return "unknown";
-  if (error.code !== "LIMIT") return "protocol";
-  return "depth" in error.details ? "too-deep" : "too-large";
 }

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 
 import { portTransport } from "../../src/transports/port.ts";
 import { messagePackCodec } from "../../src/wire/codec.ts";
-import { copyOut, measure, raise } from "../../src/wire/payload.ts";
+import { copyOut } from "../../src/wire/payload.ts";
+import { measure, raise } from "../../src/wire/raise.ts";
 
 const LIMIT = 16 * 1024 * 1024;
 const DEPTH = 64;
