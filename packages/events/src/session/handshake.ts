@@ -1,4 +1,5 @@
 import { EventsError, type EventsErrorCode } from "../core/errors.ts";
+import { copyOut } from "../wire/payload.ts";
 import { finite, list, originSlot, protocol, readError, readOrigin, record, text, uint } from "./bodies.ts";
 import type { Hello } from "./session.ts";
 
@@ -130,8 +131,21 @@ export interface Reject {
 
 export function rejectBody(reject: Reject): unknown {
   const { code, message, details } = reject.error;
-  return { code, message, details: { ...details }, retry: reject.mayRetry, resume: reject.resume };
+  return { code, message, details: plainDetails(details), retry: reject.mayRetry, resume: reject.resume };
 }
+
+/** A refusal must arrive: details that cannot cross, or are too much, stay at home. */
+function plainDetails(details: Readonly<Record<string, unknown>>): unknown {
+  try {
+    const copy = copyOut(details, "bytes", DETAILS_BYTES, DETAILS_DEPTH);
+    return copy.lowered ? {} : copy.value;
+  } catch {
+    return {};
+  }
+}
+
+const DETAILS_BYTES = 16_384;
+const DETAILS_DEPTH = 4;
 
 const REJECT_CODES: readonly EventsErrorCode[] = [
   "DUPLICATE_LINK",

@@ -41,6 +41,19 @@ test("[E-SES-3] a refused HELLO ends both sides with the error that refused it, 
   expect([world.link.dials, world.clock.pendingTimers]).toEqual([1, 0]);
 });
 
+for (const medium of MEDIA) {
+  test(`[E-SES-3] a refusal arrives also when its details cannot cross (${medium})`, () => {
+    let deep: unknown = 1;
+    for (let i = 0; i < 50; i++) deep = { deep };
+    for (const details of [{ hash: () => 1 }, { deep }, { much: "x".repeat(1e6) }, { when: new Date(0) }]) {
+      const { b, a, settle } = road({ medium });
+      b.refuse = new EventsError("CONTRACT_MISMATCH", "Cannot connect: runtime@1 differs", details);
+      settle();
+      expect([a.why?.code, a.why?.details, b.why?.code]).toEqual(["CONTRACT_MISMATCH", {}, "CONTRACT_MISMATCH"]);
+    }
+  });
+}
+
 test("[E-SES-4] a peer of another wire version is refused with both versions named", () => {
   const clock = fakeClock({ manualTicks: true });
   const pair = memoryPair({ manual: true });
