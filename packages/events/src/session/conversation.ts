@@ -9,11 +9,11 @@ import type { Lane as LaneName } from "../core/contract.ts";
  */
 import { EventsError } from "../core/errors.ts";
 import { messagePackCodec } from "../wire/codec.ts";
-import { FRAME_TYPE, isSequenced, LANES, packFrame, unpackClone, unpackUnit, type RawFrame } from "../wire/frame.ts";
+import { FRAME_TYPE, isSequenced, LANES, type RawFrame } from "../wire/frame.ts";
 import { DEFAULT_LIMITS, LOCAL_LIMITS, type Limits } from "../wire/limits.ts";
-import { measure } from "../wire/raise.ts";
 import type { CloseCause, Frame, Medium } from "../wire/transport.ts";
 import { list, protocol, text } from "./bodies.ts";
+import { Gate } from "./gate.ts";
 import {
   greetingBody,
   newSecret,
@@ -40,7 +40,6 @@ import { Traffic } from "./traffic.ts";
 const REPEAT_MS = 1_000;
 /** A port's other side may still be loading: it gets this many times the handshake limit. */
 const PORT_PATIENCE = 6;
-const CODEC_DEPTH = 8;
 
 export class Conversation implements Session, RoadOwner, Resumable {
   readonly #options: SessionOptions;
@@ -48,6 +47,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
   readonly #medium: Medium;
   readonly #redials: boolean;
   readonly #codec = messagePackCodec();
+  readonly #gate: Gate;
   readonly #traffic: Traffic;
   readonly #heartbeat: Heartbeat;
   readonly #violations = new Map<Violation, number>();
@@ -76,16 +76,13 @@ export class Conversation implements Session, RoadOwner, Resumable {
   #cancelDial: (() => void) | undefined;
   #cancelWindow: (() => void) | undefined;
   #isStarting = true;
-  #frameTokens: number;
-  #frameTokensAt: number;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#medium = options.transport.medium;
     this.#limits = { ...DEFAULT_LIMITS, ...(this.#medium === "clone" && LOCAL_LIMITS), ...options.limits };
     this.#redials = options.transport.redials;
-    this.#frameTokens = this.#limits.framesPerSecond * 2;
-    this.#frameTokensAt = options.clock.monotonic();
+    this.#gate = new Gate(this.#medium, this.#limits, this.#codec, options.clock);
     this.#traffic = new Traffic({
       clock: options.clock,
       limits: this.#limits,
@@ -235,14 +232,14 @@ export class Conversation implements Session, RoadOwner, Resumable {
   roadFrame(road: Road, unit: Frame): void {
     if (road !== this.#road || this.#isClosed) return;
     this.#heartbeat.heard();
-    if (!this.#mayReceive()) {
+    if (!this.#gate.admits()) {
       return this.#violation(
         "too-many",
         new EventsError("LIMIT", `Cannot take a frame: more than ${this.#limits.framesPerSecond} came in a second`),
       );
     }
     try {
-      for (const frame of this.#unpack(unit)) {
+      for (const frame of this.#gate.unpack(unit)) {
         if (road !== this.#road || this.#isClosed) return;
         try {
           this.#frame(frame, road);
@@ -255,21 +252,6 @@ export class Conversation implements Session, RoadOwner, Resumable {
     }
   }
 
-  #unpack(unit: Frame): Iterable<RawFrame> {
-    if (this.#medium === "clone") {
-      if (!Array.isArray(unit)) throw protocol("it is not a list");
-      return unpackClone(unit);
-    }
-    if (!(unit instanceof Uint8Array)) throw protocol("it is not bytes");
-    if (unit.byteLength > this.#limits.frameBytes) {
-      const { frameBytes } = this.#limits;
-      throw new EventsError("LIMIT", `Cannot take a frame of ${unit.byteLength} bytes: the limit is ${frameBytes}`, {
-        frameBytes,
-      });
-    }
-    return unpackUnit(unit);
-  }
-
   #frame(frame: RawFrame, road: Road): void {
     const { type } = frame;
     if (isSequenced(type) || type === FRAME_TYPE.ack || type === FRAME_TYPE.credit) {
@@ -279,13 +261,13 @@ export class Conversation implements Session, RoadOwner, Resumable {
     }
     switch (type) {
       case FRAME_TYPE.hello:
-        return this.#hello(readGreeting(this.#body(frame)));
+        return this.#hello(readGreeting(this.#gate.body(frame)));
       case FRAME_TYPE.welcome:
-        return this.#welcome(this.#body(frame));
+        return this.#welcome(this.#gate.body(frame));
       case FRAME_TYPE.resume:
-        return this.#resume(readResume(this.#body(frame)), road);
+        return this.#resume(readResume(this.#gate.body(frame)), road);
       case FRAME_TYPE.reject:
-        return this.#rejected(readReject(this.#body(frame)));
+        return this.#rejected(readReject(this.#gate.body(frame)));
       case FRAME_TYPE.ping:
         if (this.#state.at !== "open") return;
         this.#confirmSecret();
@@ -296,20 +278,12 @@ export class Conversation implements Session, RoadOwner, Resumable {
         if (this.#state.at === "open") this.#traffic.answered();
         return;
       case FRAME_TYPE.bye: {
-        const reason = text(list(this.#body(frame), "BYE")[0], "a reason", 4_096);
+        const reason = text(list(this.#gate.body(frame), "BYE")[0], "a reason", 4_096);
         return this.#end(new EventsError("CLOSED", `Cannot use the link: the peer closed it: ${reason}`));
       }
       default:
         throw protocol(`type ${type} is not known`);
     }
-  }
-
-  /** The body of a frame that is not numbered. */
-  #body(frame: RawFrame): unknown {
-    const { body } = frame;
-    if (this.#medium === "bytes") return this.#codec.decode(body as Uint8Array, CODEC_DEPTH);
-    measure(body, this.#limits.messageBytes, CODEC_DEPTH);
-    return body;
   }
 
   #hello(greeting: Greeting): void {
@@ -601,23 +575,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   /** A frame that is not numbered. */
   #sendBare(type: number, body: unknown, lane = 0): void {
-    const road = this.#road;
-    if (road === undefined || !road.isOpen) return;
     const ack = type === FRAME_TYPE.credit ? this.#traffic.lanes[lane]!.seen : 0;
-    if (this.#medium === "clone") road.send([type, 0, lane, 0, ack, body]);
-    else road.send(packFrame(type, 0, lane, 0, ack, this.#codec.encode(body)));
-  }
-
-  #mayReceive(): boolean {
-    const { framesPerSecond } = this.#limits;
-    const now = this.#options.clock.monotonic();
-    // Twice a second's worth may come at once: after a pause of ours, all that the medium held.
-    const refill = ((now - this.#frameTokensAt) * framesPerSecond) / 1_000;
-    this.#frameTokens = Math.min(framesPerSecond * 2, this.#frameTokens + refill);
-    this.#frameTokensAt = now;
-    if (this.#frameTokens < 1) return false;
-    this.#frameTokens--;
-    return true;
+    if (this.#road?.isOpen === true) this.#road.send(this.#gate.bare(type, body, lane, ack));
   }
 
   #fault(error: unknown): void {
