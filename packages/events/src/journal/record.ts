@@ -10,7 +10,8 @@
  */
 import { EventsError } from "../core/errors.ts";
 import { messagePackCodec } from "../wire/codec.ts";
-import { copyOut, raise } from "../wire/payload.ts";
+import { copyOut } from "../wire/payload.ts";
+import { raise } from "../wire/raise.ts";
 import { crc32c } from "./crc32c.ts";
 
 export const RECORD_HEADER_BYTES = 8;
