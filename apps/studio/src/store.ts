@@ -3,6 +3,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 
 import type { BlueprintEntry, BlueprintInfo, ExecutionInfo, Link } from "./host/host.ts";
 import type { Execution } from "./model/execution.ts";
+import type { PlayerView } from "./recording/player.ts";
 
 export type Loaded<T> =
   | { readonly at: "nothing" }
@@ -36,6 +37,8 @@ export interface StudioState {
   /** The Run form is open. */
   readonly isAsking: boolean;
   readonly notice: Notice | undefined;
+  /** Where in its recording the page is; undefined with a host that runs things. */
+  readonly recording: PlayerView | undefined;
   /** How far this computer's clock is ahead of the host's, milliseconds; undefined until a host spoke. */
   readonly clockAheadMs: number | undefined;
 }
@@ -58,5 +61,6 @@ export const createStudioStore = (): StudioStore =>
     isCancelling: false,
     isAsking: false,
     notice: undefined,
+    recording: undefined,
     clockAheadMs: undefined,
   }));

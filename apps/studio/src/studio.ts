@@ -5,6 +5,7 @@ import type { BlueprintInfo, Host } from "./host/host.ts";
 import type { Address } from "./model/address.ts";
 import { fold, isTerminal, newExecution, withGap, type Execution, type ExecutionEvent } from "./model/execution.ts";
 import { fieldsOf, initialOf, readForm } from "./model/form.ts";
+import type { Player } from "./recording/player.ts";
 import type { StudioState, StudioStore } from "./store.ts";
 
 export interface StudioOptions {
@@ -15,6 +16,8 @@ export interface StudioOptions {
   /** The view changed: what its address is now. */
   readonly onView: (view: { open: string | undefined; execution: string | undefined }) => void;
   readonly now: () => number;
+  /** Given where the host is a recording. */
+  readonly player?: Player | undefined;
 }
 
 /** Executions of the list that the page holds. */
@@ -22,9 +25,16 @@ const RECENT_LIMIT = 50;
 /** A smaller change of the clocks' difference is not worth an update of the page. */
 const CLOCK_STEP_MS = 20;
 /** Among events: what came before it is void. */
-const RESTART = Symbol("restart");
+class Restart {
+  readonly from: Execution | undefined;
+  constructor(from?: Execution) {
+    this.from = from;
+  }
+}
 
 export class Studio {
+  /** Moves through the recording; undefined with a host that runs things. */
+  readonly player: Player | undefined;
   private readonly host: Host;
   private readonly store: StudioStore;
   private readonly options: StudioOptions;
@@ -38,6 +48,7 @@ export class Studio {
   constructor(options: StudioOptions) {
     this.options = options;
     this.host = options.host;
+    this.player = options.player;
     this.store = options.store;
     this.mayAutoRun = options.address.run;
   }
@@ -52,6 +63,7 @@ export class Studio {
       isAttaching: execution !== undefined,
     });
     this.isCutOff = execution !== undefined;
+    if (this.player !== undefined) this.stops.push(this.player.onView((recording) => this.set({ recording })));
     this.stops.push(
       this.host.onLibraryChange((what, ids) => this.onLibraryChange(what, ids)),
       this.host.onLink((link) => {
@@ -251,21 +263,22 @@ export class Studio {
     });
     this.tellView();
 
-    const events = gather<ExecutionEvent | typeof RESTART>(this.options.frames, (batch) => {
+    const events = gather<ExecutionEvent | Restart>(this.options.frames, (batch) => {
       this.change(executionId, (before) => {
-        const at = batch.lastIndexOf(RESTART);
-        const from = at < 0 ? before : { ...newExecution(executionId), missed: before.missed };
-        return fold(from, batch.slice(at + 1) as ExecutionEvent[]);
+        const at = batch.findLastIndex((item) => item instanceof Restart);
+        const restart = at < 0 ? undefined : (batch[at] as Restart);
+        const anew = restart && (restart.from ?? { ...newExecution(executionId), missed: before.missed });
+        return fold(anew ?? before, batch.slice(at + 1) as ExecutionEvent[]);
       });
       this.openItsBlueprint();
     });
-    if (isKnown) events.add([RESTART]);
+    if (isKnown) events.add([new Restart()]);
     const stop = this.host.watch(executionId, {
       hear: (batch) => {
-        this.setClock(batch);
+        if (this.player === undefined) this.setClock(batch);
         events.add(batch);
       },
-      onRestart: () => events.add([RESTART]),
+      onRestart: (from) => events.add([new Restart(from)]),
       onGap: (count) => {
         events.flush();
         this.change(executionId, (before) => withGap(before, count));

@@ -1,5 +1,5 @@
 /** What the page needs of a host. The one that ships speaks over the bus (bus-host.ts); model tests bring their own. */
-import type { ExecutionEvent } from "../model/execution.ts";
+import type { Execution, ExecutionEvent } from "../model/execution.ts";
 
 export type { BlueprintEntry, BlueprintInfo, ExecutionInfo, GraphNode, Wire } from "@atomiton/runtime/contract";
 import type { BlueprintEntry, BlueprintInfo, ExecutionInfo } from "@atomiton/runtime/contract";
@@ -14,8 +14,8 @@ export type Link =
 
 export interface Watcher {
   readonly hear: (events: readonly ExecutionEvent[]) => void;
-  /** What follows tells everything from the start: what was heard so far is void. */
-  readonly onRestart: () => void;
+  /** What was heard so far is void: what follows tells everything from the start, or from the state `from`. */
+  readonly onRestart: (from?: Execution) => void;
   /** `count` events are lost for good. */
   readonly onGap: (count: number) => void;
   /** It was refused, the host does not know it, or the link is gone for good (code CLOSED). */
