@@ -42,7 +42,7 @@ export function App(): ReactNode {
           </div>
         )}
         <main className="flex min-w-0 flex-1 flex-col [--logs:11rem]">
-          <RunBar />
+          <RunBar onDetails={isWide ? undefined : () => setDetailsOpen(true)} />
           <div className="min-h-0 flex-1">
             <Middle onMenu={isWide ? undefined : () => setMenuOpen(true)} />
           </div>

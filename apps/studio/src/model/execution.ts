@@ -166,6 +166,8 @@ class Draft {
     this.now.progress = data;
     for (const { path, ...work } of data.nodes ?? []) {
       const node = nodePathOf(path);
+      // One item's own progress says nothing of all items.
+      if (node !== path) continue;
       this.setNode(node, { ...this.node(node), work });
     }
   }

@@ -16,6 +16,14 @@ export function itemOf(path: string): string {
   return Array.from(path.matchAll(KEY), ([key]) => readable(key.slice(1, -1))).join(" / ");
 }
 
+/** `each[a]/inner/thumb` → `thumb a`: what to call an instance where there is little room. */
+export function shortName(path: string): string {
+  const node = nodePathOf(path);
+  const item = itemOf(path);
+  const name = node.slice(node.lastIndexOf("/") + 1);
+  return item === "" ? name : `${name} ${item}`;
+}
+
 /** Keys escape what has a meaning in paths, as addresses do. */
 function readable(key: string): string {
   try {

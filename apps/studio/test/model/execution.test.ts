@@ -100,10 +100,16 @@ test("[ST-22] progress of a node's own work is kept when it is over", () => {
   const run = after([
     say.started(),
     say.node("each", "running"),
-    say.progress({ nodes: [{ path: "each", done: 3, total: 9, message: "files" }] }),
+    say.progress({
+      nodes: [
+        { path: "each", done: 3, total: 9, message: "files" },
+        { path: "each[3]/a", done: 1, total: 2 },
+      ],
+    }),
     say.progress({}),
   ]);
   expect(run.nodes.get("each")?.work).toEqual({ done: 3, total: 9, message: "files" });
+  expect(run.nodes.get("each/a")).toBeUndefined();
 });
 
 test("[ST-23] errors stand at their node, newest first, once each; the run's own error names its node", () => {

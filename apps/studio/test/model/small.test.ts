@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { readAddress, writeAddress } from "../../src/model/address.ts";
 import { ago, bytes, compact, duration } from "../../src/model/format.ts";
 import { unseen, type NodeView } from "../../src/model/node-view.ts";
-import { itemOf, nodePathOf } from "../../src/model/path.ts";
+import { itemOf, nodePathOf, shortName } from "../../src/model/path.ts";
 import { brief, shown, shownVal, tableOf } from "../../src/model/value.ts";
 import { wireState } from "../../src/model/wire-state.ts";
 
@@ -27,6 +27,7 @@ test("[ST-34] an instance's path leads to its node, whatever its key holds", () 
   expect(nodePathOf("plain/path")).toBe("plain/path");
   expect(itemOf("each[data%2fa.csv]/in[3]/x")).toBe("data/a.csv / 3");
   expect(itemOf("plain")).toBe("");
+  expect([shortName("each[a]/in/x"), shortName("plain")]).toEqual(["x a", "plain"]);
 });
 
 test("[ST-35] a list of objects is a table, a file is a file, the rest is what it is", () => {

@@ -2,6 +2,7 @@ import { memo, type ReactNode } from "react";
 
 import { clockTime } from "../../model/format.ts";
 import type { LogLine } from "../../model/log-book.ts";
+import { shortName } from "../../model/path.ts";
 import { brief } from "../../model/value.ts";
 import { useStudio } from "../../use-studio.ts";
 
@@ -40,7 +41,7 @@ const Line = memo(function Line({ line, isNarrow }: { line: LogLine; isNarrow: b
           onClick={() => studio.select(line.node, line.path)}
           className="w-32 shrink-0 truncate text-left text-muted hover:text-accent hover:underline max-sm:w-20"
         >
-          {line.path}
+          {shortName(line.path)}
         </button>
       )}
       <span

@@ -12,7 +12,8 @@ import { useStudio, useStudioState } from "../../use-studio.ts";
 /** A message that only counts says what stands beside it anyway. */
 const COUNTS = /^[\d,]+ of [\d,]+/;
 
-export function RunBar(): ReactNode {
+/** `onDetails`: where the details do not stand beside the graph. */
+export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): ReactNode {
   const execution = useStudioState((state) => state.execution);
   const isAttaching = useStudioState((state) => state.isAttaching);
   const studio = useStudio();
@@ -47,7 +48,14 @@ export function RunBar(): ReactNode {
         {!isOver && progress?.message !== undefined && !COUNTS.test(progress.message) && (
           <span className="min-w-0 truncate max-sm:hidden">{progress.message}</span>
         )}
-        {percent !== null && <span className="ml-auto font-semibold text-text">{Math.floor(percent)}%</span>}
+        <span className="ml-auto flex items-center gap-3">
+          {state === "completed" && onDetails !== undefined && (
+            <button type="button" className="font-medium text-accent hover:underline" onClick={onDetails}>
+              Show the result
+            </button>
+          )}
+          {percent !== null && <span className="font-semibold text-text">{Math.floor(percent)}%</span>}
+        </span>
       </div>
       {error !== undefined && (
         <button
