@@ -30,7 +30,7 @@ const contracts = [runtimeContract, libraryContract];
 const bus = new EventBus({ contracts, role: "host" });
 const runtime = new Runtime({ dir });
 const host = new RuntimeIPC({ runtime, bus });
-await host.initialize();
+host.initialize();
 const server = createServer();
 const served = serveBus(bus, server, { token: "smoke" });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
