@@ -3,7 +3,7 @@ import { Handle, Position, type NodeProps } from "@xyflow/react";
 import { memo, type ReactNode } from "react";
 
 import { compact, integer } from "../model/format.ts";
-import { settled, unseen, type NodeView } from "../model/node-view.ts";
+import { settled, unseen, within, type NodeView } from "../model/node-view.ts";
 import { Elapsed } from "../ui/elapsed.tsx";
 import { Icon, iconOf } from "../ui/icons.tsx";
 import { StateShape, toneOf, toneText, wordOf } from "../ui/state-mark.tsx";
@@ -19,16 +19,17 @@ const borders = {
   warn: "border-warn",
 } as const;
 
-function useNode(path: string): { view: NodeView | undefined; isSelected: boolean } {
+function useNode({ id: path, parent }: Box): { view: NodeView | undefined; isSelected: boolean } {
   const view = useStudioState((state) =>
     state.execution === undefined ? undefined : (state.execution.nodes.get(path) ?? unseen),
   );
+  const loop = useStudioState((state) => (parent === undefined ? undefined : state.execution?.nodes.get(parent)));
   const isSelected = useStudioState((state) => state.selected === path);
-  return { view, isSelected };
+  return { view: view && within(loop, view), isSelected };
 }
 
 export const StepNode = memo(function StepNode({ data: { box, direction } }: NodeProps<BoxNode>): ReactNode {
-  const { view, isSelected } = useNode(box.id);
+  const { view, isSelected } = useNode(box);
   return (
     <Card box={box} view={view} isSelected={isSelected} className="bg-surface">
       <Head box={box} view={view} />
@@ -39,7 +40,7 @@ export const StepNode = memo(function StepNode({ data: { box, direction } }: Nod
 });
 
 export const LoopNode = memo(function LoopNode({ data: { box, direction } }: NodeProps<BoxNode>): ReactNode {
-  const { view, isSelected } = useNode(box.id);
+  const { view, isSelected } = useNode(box);
   return (
     <Card
       box={box}

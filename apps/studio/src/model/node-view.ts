@@ -68,6 +68,13 @@ export function stateOf(counts: NodeView["counts"]): NodeState {
   return "pending";
 }
 
+/** A node whose items so far are done is not done while its loop goes on: it is ready for the next one. */
+export function within(loop: NodeView | undefined, view: NodeView): NodeView {
+  const goesOn = loop !== undefined && loop.instances > 0 && !isFinal(loop.state);
+  if (!goesOn || (view.state !== "completed" && view.state !== "skipped")) return view;
+  return { ...view, state: "ready", endedAt: undefined };
+}
+
 /** Instances that are over. */
 export function settled(view: NodeView): number {
   const { completed = 0, failed = 0, skipped = 0, cancelled = 0 } = view.counts;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { fold, INSTANCES_KEPT, newExecution, withGap, type ExecutionEvent } from "../../src/model/execution.ts";
 import { LOG_LIMIT, select } from "../../src/model/log-book.ts";
-import { FAULT_LIMIT } from "../../src/model/node-view.ts";
+import { FAULT_LIMIT, unseen, within } from "../../src/model/node-view.ts";
 import { INSTANCE_LIMIT, ITEM_LIMIT } from "../../src/model/outputs.ts";
 import { ID, script } from "./events.ts";
 
@@ -93,6 +93,18 @@ test("[ST-22] a node of a loop shows its instances together: work first, then wh
   expect(states(...oneFailed)).toMatchObject({ state: "failed", counts: { completed: 1, failed: 1 } });
   expect(states(...oneFailed, say.node("each[c]/fetch", "pending"))).toMatchObject({ state: "ready" });
   expect(states(...oneFailed, say.node("each[c]/fetch", "backoff"))).toMatchObject({ state: "backoff" });
+});
+
+test("[ST-22] while its loop goes on, a node with no item at hand is ready, not completed", () => {
+  const say = script();
+  const begun = [say.started(), say.node("each", "running"), say.node("each[0]/a", "completed")];
+  const shown = (events: readonly ExecutionEvent[]): string => {
+    const { nodes } = after(events);
+    return within(nodes.get("each"), nodes.get("each/a") ?? unseen).state;
+  };
+  expect(shown(begun)).toBe("ready");
+  expect(shown([...begun, say.node("each[1]/a", "failed")])).toBe("failed");
+  expect(shown([...begun, say.node("each", "completed")])).toBe("completed");
 });
 
 test("[ST-22] progress of a node's own work is kept when it is over", () => {

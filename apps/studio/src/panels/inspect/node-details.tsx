@@ -4,7 +4,7 @@ import { useMemo, type ReactNode } from "react";
 import type { BlueprintInfo, GraphNode, Wire } from "../../host/host.ts";
 import { integer } from "../../model/format.ts";
 import { select } from "../../model/log-book.ts";
-import { settled, unseen, type NodeView } from "../../model/node-view.ts";
+import { settled, unseen, within, type NodeView } from "../../model/node-view.ts";
 import { noOutputs, type InstanceOutputs, type PortOutput } from "../../model/outputs.ts";
 import { itemOf } from "../../model/path.ts";
 import { IconButton } from "../../ui/button.tsx";
@@ -23,7 +23,11 @@ const LINES_SHOWN = 30;
 export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: BlueprintInfo }): ReactNode {
   const studio = useStudio();
   const hasRun = useStudioState((state) => state.execution !== undefined);
-  const view = useStudioState((state) => state.execution?.nodes.get(node.path) ?? unseen);
+  const own = useStudioState((state) => state.execution?.nodes.get(node.path) ?? unseen);
+  const loop = useStudioState((state) =>
+    node.parent === undefined ? undefined : state.execution?.nodes.get(node.parent),
+  );
+  const view = within(loop, own);
   const problems = blueprint.problems.filter(
     ({ where }) => where === `nodes.${node.id}` || where.startsWith(`nodes.${node.id}.`),
   );
@@ -187,7 +191,7 @@ function NothingOut({ view }: { view: NodeView }): ReactNode {
   const text =
     view.state === "skipped"
       ? "Skipped: nothing came in, so nothing went out."
-      : view.state === "completed"
+      : view.state === "completed" || settled(view) > 0
         ? "It completed and gave nothing out."
         : view.state === "failed"
           ? "It failed before it gave anything out."

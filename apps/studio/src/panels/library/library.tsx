@@ -9,6 +9,7 @@ import { Icon } from "../../ui/icons.tsx";
 import { StateShape, wordOf } from "../../ui/state-mark.tsx";
 import { useMinute } from "../../ui/use-now.ts";
 import { useStudio, useStudioState } from "../../use-studio.ts";
+import { OpenRecording } from "../time/open-recording.tsx";
 
 /** Fewer are found by eye. */
 const SEARCH_FROM = 7;
@@ -18,6 +19,9 @@ export function Library({ onChosen }: { onChosen?: () => void }): ReactNode {
     <nav aria-label="Library" className="flex h-full min-h-0 flex-col overflow-y-auto">
       <Blueprints {...(onChosen === undefined ? {} : { onChosen })} />
       <Executions {...(onChosen === undefined ? {} : { onChosen })} />
+      <div className="mt-auto border-t border-line p-2">
+        <OpenRecording onChosen={onChosen} />
+      </div>
     </nav>
   );
 }
