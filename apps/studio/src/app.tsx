@@ -10,6 +10,9 @@ import { LinkNotice, LinkState } from "./panels/link/link-state.tsx";
 import { Logs } from "./panels/logs/logs.tsx";
 import { RunBar } from "./panels/run/run-bar.tsx";
 import { RunForm } from "./panels/run/run-form.tsx";
+import { LeaveRecording } from "./panels/time/open-recording.tsx";
+import { RecordingMark } from "./panels/time/recording-mark.tsx";
+import { TimeLine } from "./panels/time/time-line.tsx";
 import { Button, IconButton } from "./ui/button.tsx";
 import { Empty } from "./ui/empty.tsx";
 import { Brand } from "./ui/icons.tsx";
@@ -26,13 +29,14 @@ export function App(): ReactNode {
   const studio = useStudio();
   const blueprint = useStudioState((state) => state.blueprint);
   const selected = useStudioState((state) => state.selected);
+  const isStill = useStudioState(({ recording }) => recording !== undefined && !recording.isPlaying);
   const info = blueprint.at === "here" ? blueprint.value : undefined;
 
   // On a small screen a click on a node opens its details.
   const isSheetOpen = areDetailsOpen || selected !== undefined;
 
   return (
-    <div className="flex h-dvh flex-col">
+    <div className="flex h-dvh flex-col" data-still={isStill ? "" : undefined}>
       <Header isWide={isWide} onMenu={() => setMenuOpen(true)} onDetails={() => setDetailsOpen(true)} />
       <LinkNotice />
       <div className="flex min-h-0 flex-1">
@@ -46,6 +50,7 @@ export function App(): ReactNode {
           <div className="min-h-0 flex-1">
             <Middle onMenu={isWide ? undefined : () => setMenuOpen(true)} />
           </div>
+          <TimeLine />
           {info !== undefined && <Logs isOpen={areLogsOpen} onToggle={() => setLogsOpen(!areLogsOpen)} />}
         </main>
         {isWide && info !== undefined && (
@@ -89,6 +94,7 @@ function Header({
   onDetails: () => void;
 }): ReactNode {
   const blueprint = useStudioState((state) => state.blueprint);
+  const isRecording = useStudioState((state) => state.recording !== undefined);
   const info = blueprint.at === "here" ? blueprint.value : undefined;
   return (
     <header className="flex h-14 shrink-0 items-center gap-3 border-b border-line bg-surface pr-3 pl-4 max-sm:gap-1.5 max-sm:px-2">
@@ -108,10 +114,10 @@ function Header({
           </>
         )}
       </div>
-      <LinkState />
+      {isRecording ? <RecordingMark /> : <LinkState />}
       <ThemeToggle />
       {!isWide && info !== undefined && <IconButton icon="panel" name="Show the details" onClick={onDetails} />}
-      {info !== undefined && <RunControls info={info} />}
+      {isRecording ? <LeaveRecording /> : info !== undefined && <RunControls info={info} />}
     </header>
   );
 }

@@ -15,9 +15,19 @@ export function bareBlueprint(
     }
   }
   return {
-    ...{ id, name, version, file: "The Blueprint itself was not recorded", source: "" },
-    ...{ nodes: nodes.size, errors: 0, warnings: 0, changedAt: 0 },
-    ...{ inputs: [], outputs: [], problems: [], graph: { nodes: [...nodes.values()], wires: [] } },
+    id,
+    name,
+    version,
+    file: "The Blueprint itself was not recorded",
+    source: "",
+    nodes: nodes.size,
+    errors: 0,
+    warnings: 0,
+    changedAt: 0,
+    inputs: [],
+    outputs: [],
+    problems: [],
+    graph: { nodes: Array.from(nodes.values()), wires: [] },
   };
 }
 

@@ -22,9 +22,9 @@ export interface RecordIndex {
   readonly first: number;
   readonly last: number;
   /** Milliseconds since 1970; never less than that of the record before. Outside of the recording: that of its ends. */
-  timeOf(seq: number): number;
+  readonly timeOf: (seq: number) => number;
   /** The last snapshot before record `seq`. */
-  before(seq: number): Snapshot;
+  readonly before: (seq: number) => Snapshot;
   /** In the order in which they began. */
   readonly executions: readonly ExecutionInfo[];
   /** By id. */

@@ -3,6 +3,16 @@ import type { ReactNode } from "react";
 
 const drawn = {
   play: <path d="M5 3.2v9.6L12.6 8z" />,
+  pause: <path d="M5.4 3.4v9.2M10.6 3.4v9.2" strokeWidth="2.2" />,
+  stepBack: <path d="M11.6 3.4 5.8 8l5.8 4.6zM4 3.6v8.8" />,
+  stepOn: <path d="M4.4 3.4 10.2 8l-5.8 4.6zM12 3.6v8.8" />,
+  toStart: <path d="M8 3.8 3.6 8 8 12.2M12.8 3.8 8.4 8l4.4 4.2" />,
+  recording: (
+    <>
+      <circle cx="8" cy="8" r="5.8" />
+      <circle cx="8" cy="8" r="2.2" fill="currentColor" />
+    </>
+  ),
   stop: <rect x="4" y="4" width="8" height="8" rx="1.2" />,
   menu: <path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,

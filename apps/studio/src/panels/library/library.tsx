@@ -155,9 +155,9 @@ function Executions({ onChosen }: { onChosen?: () => void }): ReactNode {
 function ExecutionRow({ info, onChosen }: { info: ExecutionInfo; onChosen?: () => void }): ReactNode {
   const studio = useStudio();
   const isShown = useStudioState((state) => state.executionId === info.executionId);
-  // The list is asked for at changes; the one in view is known better.
-  const state = useStudioState(({ execution }) =>
-    execution?.id === info.executionId && execution.seq >= 0 ? execution.state : info.state,
+  // The list is asked for at changes; the one in view is known better. A recording's list says how each one ended.
+  const state = useStudioState(({ execution, recording }) =>
+    recording === undefined && execution?.id === info.executionId && execution.seq >= 0 ? execution.state : info.state,
   );
   const minute = useMinute();
   const isOver = info.startedAt !== undefined && info.endedAt !== undefined;
