@@ -38,6 +38,7 @@ import type {
 import { Hearing, subscriptionOf, type Hearer } from "./hearing.ts";
 import type { Hub } from "./hub.ts";
 import { BusLink } from "./link.ts";
+import { concerns } from "./missing.ts";
 import { Network } from "./network.ts";
 import { Passage } from "./passage.ts";
 import { enter, leave } from "./permission.ts";
@@ -314,8 +315,9 @@ class Bus implements Hub, Hearer {
     );
   }
 
-  missed(gap: Gap): void {
-    this.#tellGap(gap, (hearing) => this.#concerns(gap, hearing.pattern));
+  missed(gap: Gap, link: BusLink): void {
+    this.#tellGap(gap, (hearing) => concerns(gap, hearing.pattern, this.topics));
+    this.network.passGap(gap, link);
   }
 
   rerouted(): void {
@@ -359,16 +361,6 @@ class Bus implements Hub, Hearer {
         this.fault(fault, { name: hearing.pattern });
       }
     }
-  }
-
-  /** By name where the sender knew what was lost, else by lane. */
-  #concerns(gap: Gap, pattern: string): boolean {
-    if (gap.names !== undefined) return Object.keys(gap.names).some((name) => matches(pattern, name));
-    if (this.topics.open) return gap.lane === "main";
-    return this.namesOf(pattern).some((name) => {
-      const topic = this.topics.get(name);
-      return topic?.event?.policy.lane === gap.lane || topic?.command?.policy.lane === gap.lane;
-    });
   }
 
   #emitCommand(rule: Rule, data: unknown): void {

@@ -28,7 +28,8 @@ export interface Hub {
   readonly snapshots: Snapshots;
   receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void;
   emitLate(rule: Rule, data: unknown, link: BusLink): void;
-  missed(gap: Gap): void;
+  /** Something was lost on its way over `link`. */
+  missed(gap: Gap, link: BusLink): void;
   /** A way for requests may have opened or closed. */
   rerouted(): void;
   /** Tells `onError`. Never throws. */

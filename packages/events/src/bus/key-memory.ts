@@ -67,8 +67,11 @@ export class KeyMemory {
     return keyed;
   }
 
-  clear(): void {
+  /** Forgets all; what still runs is told to stop. */
+  clear(why: EventsError): void {
+    const running = [...this.#keys.values()].filter(({ outcome }) => outcome === undefined);
     this.#keys.clear();
+    for (const keyed of running) keyed.onAbandon?.(why);
   }
 
   #makeRoom(): boolean {

@@ -13,8 +13,9 @@ import type { ConnectPolicy, Link, LinkReport } from "./event-bus.ts";
 import { fromWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import { takeRequest } from "./inbound.ts";
+import { namesIn } from "./missing.ts";
 import { PeerInterest } from "./peer-interest.ts";
-import { overflow } from "./refusals.ts";
+import { lostElsewhere, overflow } from "./refusals.ts";
 import type { Rule } from "./topics.ts";
 
 /** Gaps that `inspect()` shows. */
@@ -43,6 +44,8 @@ export class BusLink implements Link {
   state: LinkState = { at: "dialing", attempt: 1 };
   /** The peer has told all that it wanted when it connected. */
   isTold: boolean = false;
+  /** This side has told it all that is wanted here: from here on it hears of each change. */
+  hasTold: boolean = false;
   readonly #hub: Hub;
   #session: Session | undefined;
   readonly #transport: Transport;
@@ -119,7 +122,7 @@ export class BusLink implements Link {
   }
 
   handles(name: string): boolean {
-    return this.#interest.handles(name);
+    return this.#interest.handles(name) && this.reaches(this.#hub.topics.get(name)?.command?.to);
   }
 
   onState(hear: (state: LinkState) => void): () => void {
@@ -229,6 +232,7 @@ export class BusLink implements Link {
     this.announcer.opened();
     // Ends the opening announcement: from here on the peer knows all that is wanted.
     this.send({ t: "behind", added: this.#hub.network.reachedBeside(this), removed: [] });
+    this.hasTold = true;
     this.#hub.network.reachChanged(this, this.reached, []);
     // The session before this one could not be resumed: what it carried may or may not have begun.
     for (const ask of before) ask.lostLink(true);
@@ -252,6 +256,7 @@ export class BusLink implements Link {
 
   #forgetPeer(): void {
     this.isTold = false;
+    this.hasTold = false;
     this.#interest.clear();
     this.#arrivals.clear();
     this.#behind.clear();
@@ -293,6 +298,8 @@ export class BusLink implements Link {
         return this.asked.get(message.id)?.progressed(message.data);
       case "cancel":
         return this.serving.get(message.id)?.cancelled(message.reason);
+      case "lost":
+        return this.#missedBefore(message);
     }
   }
 
@@ -330,7 +337,20 @@ export class BusLink implements Link {
   #missed(gap: Gap): void {
     this.#gaps.push(gap);
     if (this.#gaps.length > GAPS_KEPT) this.#gaps.shift();
-    this.#hub.missed(gap);
+    this.#hub.missed(gap, this);
+  }
+
+  /** Lost on the way to the peer. It can miss only what may come over this link. */
+  #missedBefore({ lane, from, to, reason, names }: Extract<Message, { t: "lost" }>): void {
+    const gap: Gap = { lane, from, to, reason, ...(names && { names }) };
+    if (namesIn(gap, this.#hub.topics).some((name) => this.maySend(name))) return this.#missed(gap);
+    this.violate("direction", lostElsewhere());
+  }
+
+  /** Tells the peer what was lost before it came here, where it hears such events. */
+  passGap(gap: Gap): void {
+    if (!this.isTold || !this.#interest.misses(gap)) return;
+    this.send({ t: "lost", ...gap }, gap.lane);
   }
 
   violate(kind: Violation, error: EventsError): void {

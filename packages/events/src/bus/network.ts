@@ -1,4 +1,5 @@
 import type { EventExtra, Origin } from "../session/messages.ts";
+import type { Gap } from "../session/session.ts";
 import type { BusLink } from "./link.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
@@ -39,7 +40,7 @@ export class Network {
 
   reachChanged(link: BusLink, added: readonly Origin[], removed: readonly string[]): void {
     for (const other of this.links) {
-      if (other !== link && other.isTold) other.send({ t: "behind", added, removed });
+      if (other !== link && other.hasTold) other.send({ t: "behind", added, removed });
     }
   }
 
@@ -68,6 +69,11 @@ export class Network {
   forward(rule: Rule, data: unknown, extra: EventExtra, from?: BusLink): void {
     const fate = { isAsked: false };
     for (const link of this.links) if (link !== from) link.forward(rule, data, extra, fate);
+  }
+
+  /** What was lost on the way over `from` is missing behind the other links too. */
+  passGap(gap: Gap, from: BusLink): void {
+    for (const link of this.links) if (link !== from) link.passGap(gap);
   }
 
   /** To everybody who listens to a command that `to` (or this bus) answers. */

@@ -1,8 +1,10 @@
 import { fits, isPattern, matches } from "../core/topic.ts";
 import type { Message, Origin } from "../session/messages.ts";
+import type { Gap } from "../session/session.ts";
 import { toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import type { BusLink } from "./link.ts";
+import { concerns } from "./missing.ts";
 import { badSub, noHistory, tooMany, wrongWay } from "./refusals.ts";
 import type { Rule, Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
@@ -36,6 +38,14 @@ export class PeerInterest {
     return this.#handled.has(name);
   }
 
+  /** Is anything missing there that the peer wants to hear? */
+  misses(gap: Gap): boolean {
+    for (const { as, pattern } of this.#wishes.values()) {
+      if (as === "hear" && concerns(gap, pattern, this.#hub.topics)) return true;
+    }
+    return false;
+  }
+
   hears(rule: Rule, data: unknown): boolean {
     for (const wish of this.#hearersOf(rule)) if (fits(wish.match, data)) return true;
     return false;
@@ -55,11 +65,6 @@ export class PeerInterest {
       return this.#link.send({ t: "suback", id, error: toWire(error, false) });
     }
     const topic = isPattern(pattern) ? undefined : this.#hub.topics.get(pattern);
-    if (as === "handle" && !mayHandle(topic, this.#link.reached)) {
-      // No offence: behind it may be one who may, whom this side's policy does not let it speak for.
-      const error = wrongWay(pattern, this.#hub.role, this.#link.peer?.role ?? "");
-      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
-    }
     if (since !== undefined && since !== "last") {
       return this.#link.send({ t: "suback", id, error: toWire(noHistory(pattern), false) });
     }
@@ -105,6 +110,12 @@ export class PeerInterest {
     const id = wish.remoteId;
     const isWanted = (): boolean => this.#wishes.get(id) === wish;
     if (!isWanted()) return;
+    if (wish.as === "handle" && !mayHandle(topic, this.#link.reached)) {
+      // No offence: behind it may be one who may, whom this side's policy does not let it speak for.
+      this.remove(id);
+      const error = wrongWay(wish.pattern, this.#hub.role, this.#link.peer?.role ?? "");
+      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
+    }
     if (wish.since !== undefined && wish.as === "hear") this.#hub.snapshots.give(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
     const lane = topic?.event?.policy.lane ?? "main";

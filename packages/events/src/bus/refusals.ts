@@ -61,6 +61,10 @@ export function noHistory(pattern: string): EventsError {
   );
 }
 
+export function lostElsewhere(): EventsError {
+  return new EventsError("PROTOCOL", "Cannot accept a gap: it tells of events that do not come over this link");
+}
+
 export function overflow(name: string, limit: number): EventsError {
   return new EventsError(
     "QUEUE_FULL",

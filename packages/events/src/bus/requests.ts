@@ -149,7 +149,7 @@ export class Requests implements AskOwner {
   close(): void {
     for (const ask of Array.from(this.#open)) ask.abandon("CLOSED", "its bus was closed");
     this.deadlines.clear();
-    this.keys.clear();
+    this.keys.clear(new EventsError("CLOSED", "Cannot complete the request: its bus was closed"));
     this.handlers.clear();
   }
 

@@ -1,10 +1,11 @@
 /** Bodies of numbered frames are flat lists: so many slots a message, no object each. docs/protocol.md draws them. */
 import { EventsError } from "../core/errors.ts";
-import { FRAME_TYPE } from "../wire/frame.ts";
+import { FRAME_TYPE, LANES } from "../wire/frame.ts";
 import type { EventExtra, Message, Origin, Since, Where, WireError } from "./messages.ts";
 
 const AS = ["hear", "handle", "provide"] as const;
 const NAME_LIMIT = 256;
+const TEXT_LIMIT = 4_096;
 
 const TYPE_OF: Readonly<Record<Message["t"], number>> = {
   sub: FRAME_TYPE.sub,
@@ -16,6 +17,7 @@ const TYPE_OF: Readonly<Record<Message["t"], number>> = {
   progress: FRAME_TYPE.progress,
   cancel: FRAME_TYPE.cancel,
   behind: FRAME_TYPE.behind,
+  lost: FRAME_TYPE.lost,
 };
 
 /** Slots a message takes in its frame. EVENTS has two or three an event and is read by itself. */
@@ -29,6 +31,7 @@ const STRIDE: ReadonlyMap<number, number> = new Map<number, number>([
   [FRAME_TYPE.progress, 2],
   [FRAME_TYPE.cancel, 2],
   [FRAME_TYPE.behind, 2],
+  [FRAME_TYPE.lost, 5],
 ]);
 
 export function typeOf(message: Message): number {
@@ -42,7 +45,7 @@ export function slotsOf(message: Message): unknown[] {
     case "unsub":
       return [message.id];
     case "suback":
-      return [message.id, errorSlot(message.error)];
+      return [message.id, message.cursor ?? errorSlot(message.error)];
     case "request": {
       const { id, name, data, timeoutMs, key, origin, trace } = message;
       return [id, name, data, timeoutMs, key ?? null, originSlot(origin), trace ?? null];
@@ -56,6 +59,8 @@ export function slotsOf(message: Message): unknown[] {
       return [message.id, message.reason ?? null];
     case "behind":
       return [message.added.map(originSlot), [...message.removed]];
+    case "lost":
+      return [LANES.indexOf(message.lane), message.from, message.to, message.reason, message.names ?? null];
   }
 }
 
@@ -161,7 +166,7 @@ function nameOf(head: unknown, names: readonly string[]): string {
 }
 
 function readMessage(type: number, slots: readonly unknown[], names: readonly string[]): Message {
-  const id = type === FRAME_TYPE.behind ? 0 : uint(slots[0], "a message's id");
+  const id = type === FRAME_TYPE.behind || type === FRAME_TYPE.lost ? 0 : uint(slots[0], "a message's id");
   switch (type) {
     case FRAME_TYPE.sub: {
       const as = AS[uint(slots[1], "an interest's kind")];
@@ -174,6 +179,7 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
     case FRAME_TYPE.unsub:
       return { t: "unsub", id };
     case FRAME_TYPE.suback:
+      if (typeof slots[1] === "string") return { t: "suback", id, cursor: text(slots[1], "a cursor", TEXT_LIMIT) };
       return { t: "suback", id, ...(slots[1] !== null && { error: readError(slots[1]) }) };
     case FRAME_TYPE.request: {
       const name = typeof slots[1] === "number" ? names[slots[1]] : text(slots[1], "a request's name");
@@ -197,7 +203,15 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
     case FRAME_TYPE.error:
       return { t: "error", id, error: readError(slots[1]) };
     case FRAME_TYPE.cancel:
-      return { t: "cancel", id, ...(slots[1] !== null && { reason: text(slots[1], "a reason", 4_096) }) };
+      return { t: "cancel", id, ...(slots[1] !== null && { reason: text(slots[1], "a reason", TEXT_LIMIT) }) };
+    case FRAME_TYPE.lost: {
+      const lane = LANES[uint(slots[0], "a lane")];
+      if (lane === undefined) throw protocol("a lane is not known");
+      const from = uint(slots[1], "a number");
+      const to = uint(slots[2], "a number");
+      const names = slots[4] === null ? undefined : readCounts(slots[4]);
+      return { t: "lost", lane, from, to, reason: text(slots[3], "a reason", TEXT_LIMIT), ...(names && { names }) };
+    }
     default: {
       const added = list(slots[0], "buses behind").map(readOrigin);
       const removed = list(slots[1], "buses behind").map((bus) => text(bus, "a bus id"));
@@ -209,7 +223,16 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
 function readSince(slot: unknown): Since | undefined {
   if (slot === null || slot === undefined) return undefined;
   if (slot === "last" || slot === "all") return slot;
-  return { after: text(record(slot, "a start")["after"], "a cursor") };
+  return { after: text(record(slot, "a start")["after"], "a cursor", TEXT_LIMIT) };
+}
+
+/** How many of which name. */
+export function readCounts(slot: unknown): Record<string, number> {
+  const names: Record<string, number> = {};
+  for (const [name, count] of Object.entries(record(slot, "the lost"))) {
+    Object.defineProperty(names, name, { value: uint(count, "a count"), enumerable: true });
+  }
+  return names;
 }
 
 export function readOrigin(slot: unknown): Origin {

@@ -15,7 +15,7 @@ import type { Limits } from "../wire/limits.ts";
 import { measure, raise } from "../wire/raise.ts";
 import type { Medium } from "../wire/transport.ts";
 import { addPart, beginAssembly, CHUNK_HEADER } from "./assembly.ts";
-import { list, protocol, readBody, record, text, uint } from "./bodies.ts";
+import { list, protocol, readBody, readCounts, text, uint } from "./bodies.ts";
 import type { Lane } from "./lane.ts";
 import type { Message } from "./messages.ts";
 import type { Receiver, Violation } from "./session.ts";
@@ -115,10 +115,7 @@ export class Intake {
 
   #gap(lane: Lane, seq: number, value: unknown): void {
     const [reason, counts] = list(value, "GAP");
-    const names: Record<string, number> = {};
-    for (const [name, count] of Object.entries(record(counts, "the lost"))) {
-      Object.defineProperty(names, name, { value: uint(count, "a count"), enumerable: true });
-    }
+    const names = readCounts(counts);
     this.#options.receiver.onGap({
       from: seq,
       to: seq,

@@ -64,7 +64,13 @@ export type Message =
     }
   | { readonly t: "unsub"; readonly id: number }
   /** The interest is registered; everything that `since` brought stands before it in the same lane. */
-  | { readonly t: "suback"; readonly id: number; readonly error?: WireError }
+  | {
+      readonly t: "suback";
+      readonly id: number;
+      readonly error?: WireError;
+      /** What is stored up to it came before; there where the sender has stored events. */
+      readonly cursor?: string;
+    }
   | {
       readonly t: "request";
       readonly id: number;
@@ -80,4 +86,13 @@ export type Message =
   | { readonly t: "progress"; readonly id: number; readonly data: unknown }
   | { readonly t: "cancel"; readonly id: number; readonly reason?: string }
   /** Buses that came to or went from behind the sender: ids for the tree check, roles for the direction check. */
-  | { readonly t: "behind"; readonly added: readonly Origin[]; readonly removed: readonly string[] };
+  | { readonly t: "behind"; readonly added: readonly Origin[]; readonly removed: readonly string[] }
+  /** Something was lost before it came to the sender: a gap of another link, in the place of what is missing. */
+  | {
+      readonly t: "lost";
+      readonly lane: Lane;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+      readonly names?: Readonly<Record<string, number>>;
+    };

@@ -28,6 +28,7 @@ export const FRAME_TYPE = {
   bye: 19,
   progress: 20,
   behind: 21,
+  lost: 22,
 } as const;
 
 /** The body holds values that were lowered (see payload.ts): raise them after decoding. */
@@ -48,7 +49,8 @@ export function isSequenced(type: number): boolean {
     (type >= FRAME_TYPE.sub && type <= FRAME_TYPE.chunk) ||
     type === FRAME_TYPE.gap ||
     type === FRAME_TYPE.progress ||
-    type === FRAME_TYPE.behind
+    type === FRAME_TYPE.behind ||
+    type === FRAME_TYPE.lost
   );
 }
 

@@ -31,7 +31,7 @@ const codec = messagePackCodec();
 
 test("[E-WIRE-9] docs/protocol.md shows every frame type", () => {
   const types = new Set(vectors.map((vector) => vector.header[0]));
-  expect([...types].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
+  expect([...types].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 22 }, (_, i) => i + 1));
 });
 
 test.each(vectors.map((vector) => [vector.name, vector] as const))(
@@ -94,7 +94,9 @@ test("[E-WIRE-11] a session takes the page's vectors as a peer's frames, in thei
     "unsub",
     "suback",
     "suback",
+    "suback",
     "behind",
+    "lost",
   ]);
   expect(side!.messages[0]).toEqual({
     t: "request",
