@@ -289,7 +289,7 @@ function Inputs({ node, wires }: { node: GraphNode; wires: readonly Wire[] }): R
   const sources = (port: string): string =>
     wires
       .filter(({ to, control }) => to.node === node.path && to.port === port && !control)
-      .map(({ from }) => (from.port === "" ? from.node : `${from.node}.${from.port}`))
+      .map(({ from }) => (/^\$(item|index|key)$/.test(from.node) ? from.node : `${from.node}.${from.port}`))
       .join(", ");
   return (
     <Pairs>
