@@ -305,7 +305,13 @@ export class Conversation implements Session, RoadOwner, Resumable {
     const peer = this.#options.receiver.onHello(greeting.hello);
     if (this.#isClosed) return;
     if (peer instanceof EventsError) {
-      this.#sendBare(FRAME_TYPE.reject, rejectBody({ error: peer, mayRetry: false, resume: false }));
+      // A link that was closed while its road was dead is known to the accepting side until its silence or window is
+      // over: dialling again helps. Who dials a real second way knows the peer's bus, and ends by itself.
+      const isDuplicate = peer.code === "DUPLICATE_LINK";
+      this.#sendBare(FRAME_TYPE.reject, rejectBody({ error: peer, mayRetry: isDuplicate, resume: false }));
+      if (isDuplicate && this.#redials && peer.details["reached"] === this.#ours?.hello.busId) {
+        return this.#roadFailed({ kind: "refused", reason: peer.message, mayRetry: true });
+      }
       return this.#end(peer);
     }
     this.#peer = peer;

@@ -266,8 +266,8 @@ export class Lane {
   }
 
   /**
-   * The session is gone. Events on their way are lost (or arrived: nobody can know); what waited and is no event belonged
-   * to the old session. Events that were never sent stay. Returns what is lost.
+   * The session is gone. Events on their way are lost (or arrived: nobody can know). Events that were never sent stay.
+   * Returns what is lost.
    */
   forgetSession(): Map<string, number> {
     const lost = new Map<string, number>();
@@ -277,7 +277,7 @@ export class Lane {
     this.#resendAt = 0;
     this.#chunking = undefined;
     this.inFlightBytes = 0;
-    this.outbox.remove((entry) => entry.policy === undefined && entry.lost === undefined);
+    this.dropMessages();
     this.seen = 0xffffffff;
     this.unackedReceivedBytes = 0;
     this.ackDue = false;
@@ -286,6 +286,11 @@ export class Lane {
     this.assembly = undefined;
     this.skipping = false;
     return lost;
+  }
+
+  /** What waits and is no event means something in its own session alone: interest and requests are told anew. */
+  dropMessages(): void {
+    this.outbox.remove(({ policy, lost, type }) => policy === undefined && lost === undefined && type !== FRAME_TYPE.lost);
   }
 }
 

@@ -48,6 +48,8 @@ export class Traffic {
   #road: Road | undefined;
   #names: ReadonlyMap<string, number> = new Map();
   #stopped = false;
+  /** A session of this link is over, and another begins. */
+  #hasForgotten = false;
   #scheduled = false;
   #cancelAck: (() => void) | undefined;
   #cancelPace: (() => void) | undefined;
@@ -272,6 +274,8 @@ export class Traffic {
     this.#tokens = this.#unitsPerSecond / 4;
     this.#tokensAt = this.#options.clock.monotonic();
     for (const lane of this.lanes) {
+      // Said after the last session was given up: the bus tells it to this one when it opens.
+      if (this.#hasForgotten) lane.dropMessages();
       lane.begin(firstSeq);
       lane.seen = (peer.firstSeq - 1) >>> 0;
       lane.window = peer.windowBytes[lane.code]!;
@@ -313,6 +317,7 @@ export class Traffic {
       for (const count of lost.values()) this.droppedEvents += count;
       this.#options.receiver.onGap({ from, to: from, lane: LANES[lane.code]!, reason });
     }
+    this.#hasForgotten = true;
     this.#intake.forget();
     this.fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${reason}`));
   }
