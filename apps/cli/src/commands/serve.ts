@@ -5,7 +5,7 @@ import type { Server } from "node:http";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { EventBus } from "@atomiton/events";
+import { EventBus, EventsError } from "@atomiton/events";
 import { serveBus } from "@atomiton/events/node";
 import { killLiveGroups, openBlobStore, Runtime, RuntimeError, RuntimeIPC } from "@atomiton/runtime";
 import { libraryContract, runtimeContract } from "@atomiton/runtime/contract";
@@ -66,8 +66,13 @@ async function serve(options: ServeOptions): Promise<void> {
   const token = randomBytes(32).toString("base64url");
   const blobs = openBlobStore();
   const runtime = new Runtime({ dir, catalog: catalogOf(nodes), blobs });
-  const bus = new EventBus({ contracts: [runtimeContract, libraryContract], role: "host", connect: false });
-  const ipc = new RuntimeIPC({ runtime, bus });
+  // A page that left for good is no fault of anybody; the rest is said in a line, not in a stack.
+  const onError = (fault: unknown): void => {
+    if (fault instanceof EventsError && (fault.code === "LINK_LOST" || fault.code === "CLOSED")) return;
+    process.stderr.write(`warning: ${fault instanceof Error ? fault.message : String(fault)}\n`);
+  };
+  const bus = new EventBus({ contracts: [runtimeContract, libraryContract], role: "host", connect: false, onError });
+  const ipc = new RuntimeIPC({ runtime, bus, onError });
   let hosts: readonly string[] = [];
   const app = httpApp({
     studio,
