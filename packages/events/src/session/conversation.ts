@@ -425,7 +425,9 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   #rejected(reject: Reject): void {
     if (this.#state.at === "open") throw protocol("REJECT came after the handshake");
-    if (reject.resume && this.#isResuming) {
+    if (reject.resume) {
+      // RESUME was repeated on a slow road: this answers one of before.
+      if (!this.#isResuming) return;
       const greeting = this.#waitingGreeting;
       this.#beginAnew(reject.error.message);
       this.#sayHello();
