@@ -543,7 +543,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
       // A RESUME is on its way: its answer decides.
       return;
     }
-    this.#beginAnew(why);
+    // HELLO is on its way: this is a new session already.
+    if (this.#cancelHandshake === undefined) this.#beginAnew(why);
     this.#traffic.fail(new EventsError("LINK_LOST", `Cannot tell whether all arrived: ${why}`));
   }
 
