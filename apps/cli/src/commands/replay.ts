@@ -76,13 +76,17 @@ async function play(file: string, { journal }: OpenedRecording, options: ReplayO
     onError: (fault) => warn(fault instanceof Error ? fault.message : json(fault)),
   });
   let result: Record<string, unknown> | undefined;
+  let isOver = false;
   bus.on(
     "runtime:*",
-    (data, { name }) => {
+    (data, { name, origin }) => {
+      // Commands may be in it too, where somebody recorded a bus.
+      if (origin.role !== "host") return;
       const message = { type: name, data } as RuntimeMessage;
       if (options.json) process.stdout.write(`${json(message)}\n`);
       else display.hear(message);
       if (message.type === "runtime:completed") result = message.data.result;
+      isOver ||= message.type === "runtime:completed" || (message.type === "runtime:error" && message.data.terminal);
     },
     { replayed: true },
   );
@@ -101,7 +105,8 @@ async function play(file: string, { journal }: OpenedRecording, options: ReplayO
     }
     if (options.json) return;
     if (result !== undefined) await write(process.stdout, `${json(result, 2)}\n`);
-    else if (to !== undefined && to < journal.last) display.line(`Stopped at record ${to} of ${journal.last}`);
+    if (!isOver)
+      display.line(`Stopped at record ${playing.position} of ${journal.last}: the execution has not ended there`);
   } catch (error) {
     display.end();
     const isEntry = error instanceof EventsError && error.code === "JOURNAL";
