@@ -351,7 +351,8 @@ test("[ST-REP-5] a torn recording is shown as far as it goes", async () => {
   const { address } = await served("half.atj");
   const page = await openPage(address);
   await state(page, "Running").waitFor();
-  await page.getByText(/The file is torn: what comes behind record \d+ cannot be read/).waitFor();
+  const note = page.getByRole("region", { name: "Time line" }).getByRole("note");
+  expect(await note.textContent()).toMatch(/The file is torn: what comes behind record \d+ cannot be read/);
 });
 
 test("[ST-REP-8] a recording is opened from a file in a page that has a host, which is there again after it", async () => {

@@ -102,7 +102,11 @@ async function open(bytes: Uint8Array, at?: number): Promise<Seen> {
   };
   await settle();
   return {
-    ...{ player, clock, settle, state: () => state, view: () => view },
+    player,
+    clock,
+    settle,
+    state: () => state,
+    view: () => view,
     handed() {
       const count = handed;
       handed = 0;
@@ -167,7 +171,7 @@ test(
   async () => {
     const say = script();
     const started = say.started();
-  const bytes = await recordingOf(async (host, _clock, journal) => {
+    const bytes = await recordingOf(async (host, _clock, journal) => {
       host.emit(started.type, started.data);
       for (let item = 1; item < 100_000; item++) {
         const { type, data } = say.node(`each[${item % 5_000}]/work`, item % 2 === 0 ? "running" : "ready");
