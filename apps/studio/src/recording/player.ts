@@ -201,7 +201,7 @@ export class Player {
     const event = asEvent(data, meta);
     if (event === undefined) return;
     if (event.data.executionId !== this.watched?.executionId) return;
-    this.record = { name: event.type, path: "path" in event.data ? event.data.path : undefined };
+    this.record = { name: event.type, path: placeOf(event) };
     if (this.gathered === undefined) this.watched.watcher.hear([event]);
     else this.gathered.push(event);
   }
@@ -272,6 +272,12 @@ export class Player {
     const { view } = this;
     for (const hear of this.hearers) hear(view);
   }
+}
+
+/** The instance that an event is about; of a change of several, the first. */
+function placeOf({ type, data }: ExecutionEvent): string | undefined {
+  if (type === "runtime:state") return data.nodes?.[0]?.path;
+  return "path" in data ? data.path : undefined;
 }
 
 function journalOf(bytes: Uint8Array, name: string): Journal {

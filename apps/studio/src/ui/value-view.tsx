@@ -88,11 +88,14 @@ function FileView({ file }: { file: FileRef }): ReactNode {
         <span className="block truncate text-sm font-medium">{name}</span>
         <span className="block truncate text-xs text-muted">
           {bytes(file.size)}, {file.type}
+          {studio.player !== undefined && "; its bytes are not in the recording"}
         </span>
       </span>
-      <Button icon="download" onClick={() => void save()} aria-label={`Download ${name}`}>
-        Download
-      </Button>
+      {studio.player === undefined && (
+        <Button icon="download" onClick={() => void save()} aria-label={`Download ${name}`}>
+          Download
+        </Button>
+      )}
     </div>
   );
 }

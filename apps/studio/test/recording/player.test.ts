@@ -246,7 +246,7 @@ test("[ST-REP-3] a move while it plays goes on playing from there; a step stops"
   expect(view()).toMatchObject({ position: 40, isPlaying: false });
   player.step(1);
   await settle();
-  expect(view()).toMatchObject({ position: 41, record: { name: events[40]?.type } });
+  expect(view()).toMatchObject({ position: 41, record: { name: events[40]?.type, path: "each[7]/work" } });
 });
 
 test("[ST-REP-4] a recording runs nothing, cancels nothing and has no bytes of files", async () => {
