@@ -1,11 +1,18 @@
-/** What one node costs the engine: asynchronous no-op nodes in a chain and in a random graph, nothing observed. */
-import { Runtime, defineNode, port } from "@atomiton/runtime";
+/**
+ * What one node costs the engine: asynchronous no-op nodes in graphs of four shapes, nothing observed. A Blueprint that
+ * is parsed already runs again and again; accepting one (parse, check, compile, start, then cancel) is asked apart.
+ */
+import { Runtime, defineNode, parseBlueprint, port } from "@atomiton/runtime";
 import * as pGraphModule from "p-graph";
 import { z } from "zod";
+
 import type { Contender, Question } from "./harness.ts";
 
 /** The package is CommonJS with a `default` of its own. */
-type PGraph = (nodes: ReadonlyMap<string, { run: () => Promise<void> }>, edges: readonly (readonly [string, string])[]) => { run(): Promise<void> };
+type PGraph = (
+  nodes: ReadonlyMap<string, { run: () => Promise<void> }>,
+  edges: readonly (readonly [string, string])[],
+) => { run(): Promise<void> };
 let loaded: unknown = pGraphModule;
 while (typeof loaded !== "function") loaded = (loaded as { default: unknown }).default;
 const pGraph = loaded as PGraph;
@@ -14,6 +21,17 @@ const pGraph = loaded as PGraph;
 type Graph = number[][];
 
 const chain = (size: number): Graph => Array.from({ length: size }, (_, at) => (at === 0 ? [] : [at - 1]));
+
+/** One node before all others. */
+const fanOut = (size: number): Graph => Array.from({ length: size }, (_, at) => (at === 0 ? [] : [0]));
+
+/** Each node waits for ten of the layer before. */
+const layers = (depth: number, width: number): Graph =>
+  Array.from({ length: depth * width }, (_, at) => {
+    const layer = Math.floor(at / width);
+    if (layer === 0) return [];
+    return Array.from({ length: 10 }, (_each, k) => (layer - 1) * width + ((at + k * 7) % width));
+  });
 
 /** Each node waits for one to three earlier ones; the same graph every time. */
 function random(size: number): Graph {
@@ -86,13 +104,13 @@ const step = defineNode({
   },
 });
 
-function ours(graph: Graph): Contender {
-  const runtime = new Runtime({ nodes: [step], concurrency: 64 });
-  const blueprint = {
+/** As people and programs write it. */
+function fileOf(graph: Graph, id: string): object {
+  return {
     apiVersion: "atomiton.dev/v1",
     kind: "Blueprint",
-    id: "bench",
-    name: "bench",
+    id,
+    name: id,
     version: "1.0.0",
     policy: { concurrency: 64 },
     nodes: Object.fromEntries(
@@ -102,15 +120,40 @@ function ours(graph: Graph): Contender {
       ]),
     ),
   };
+}
+
+/** Runs a Blueprint that is parsed already: its plan is made once. */
+function parsed(graph: Graph): Contender {
+  const runtime = new Runtime({ nodes: [step], concurrency: 64 });
+  const { blueprint } = parseBlueprint(JSON.stringify(fileOf(graph, "bench")), "bench.blueprint.json");
   return {
     async run() {
       ran = 0;
-      await runtime.waitForCompletion(await runtime.execute({ inline: blueprint }));
+      await runtime.waitForCompletion(await runtime.execute(blueprint!));
       return ran;
     },
     close: () => runtime.close(),
   };
 }
+
+/** Parse, check and compile a Blueprint that nobody has seen before; its run is cancelled before a node starts. */
+function accepted(graph: Graph): Contender {
+  const runtime = new Runtime({ nodes: [step], concurrency: 64 });
+  let round = 0;
+  return {
+    async run() {
+      ran = 0;
+      const id = await runtime.execute({ inline: fileOf(graph, `bench-${round++}`) });
+      const { nodes } = runtime.execution(id);
+      await runtime.cancel(id);
+      if (ran > 0) throw new Error(`${ran} nodes ran before the cancel`);
+      return nodes;
+    },
+    close: () => runtime.close(),
+  };
+}
+
+const LIMIT = "limit: bare scheduler";
 
 const about = (name: string, title: string, graph: Graph, rounds: number): Question => ({
   name,
@@ -118,15 +161,40 @@ const about = (name: string, title: string, graph: Graph, rounds: number): Quest
   unit: "nodes",
   units: graph.length,
   rounds,
-  reference: "limit: bare scheduler",
+  reference: LIMIT,
   contenders: {
-    "limit: bare scheduler": () => limit(graph),
-    "atomiton runtime": () => ours(graph),
+    [LIMIT]: () => limit(graph),
+    "atomiton runtime": () => parsed(graph),
     "p-graph": () => peer(graph),
+  },
+});
+
+/** The same rows beside the bare limit: what it costs before the first node may run. */
+const accepting = (name: string, title: string, graph: Graph, rounds: number): Question => ({
+  name,
+  question: `What does it cost to accept ${title}, from a JSON object to a plan?`,
+  unit: "nodes",
+  units: graph.length,
+  rounds,
+  reference: "limit: JSON to text and back",
+  contenders: {
+    "limit: JSON to text and back": () => ({
+      run: () => {
+        const { nodes } = JSON.parse(JSON.stringify(fileOf(graph, "bench"))) as { nodes: object };
+        return Promise.resolve(Object.keys(nodes).length);
+      },
+    }),
+    "atomiton runtime": () => accepted(graph),
   },
 });
 
 export const questions: Question[] = [
   about("engine-chain", "a chain of 1,000", chain(1_000), 9),
+  about("engine-fan-out", "a fan-out of 1,000", fanOut(1_000), 9),
+  about("engine-layers", "ten layers of 100, each node after ten of the layer before", layers(10, 100), 9),
   about("engine-random", "a random graph of 10,000", random(10_000), 5),
+  about("engine-random-100k", "a random graph of 100,000", random(100_000), 3),
+  accepting("engine-accept-chain", "a chain of 1,000", chain(1_000), 9),
+  accepting("engine-accept-random", "a random graph of 10,000", random(10_000), 5),
+  accepting("engine-accept-100k", "a random graph of 100,000", random(100_000), 3),
 ];

@@ -6,26 +6,25 @@ import type { Clock } from "@atomiton/events";
 
 import { openBlobStore, type BlobStore } from "./blobs/blob-store.ts";
 import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
-import { checkBlueprint } from "./blueprint/check.ts";
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
-import { examine } from "./blueprint/draft.ts";
-import type { Blueprint, Problem } from "./blueprint/model.ts";
-import { parseBlueprint } from "./blueprint/parse.ts";
+import type { Blueprint } from "./blueprint/model.ts";
 import type { ExecState, ExecutionInfo, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
 import { checkInputs, inputsText } from "./engine/blueprint-inputs.ts";
 import { systemClock } from "./engine/clock.ts";
-import { compile } from "./engine/compile.ts";
 import { constructs } from "./engine/constructs.ts";
 import { Execution } from "./engine/execution.ts";
 import { readFileInputs } from "./engine/file-input.ts";
 import { HOST_CONCURRENCY, type EngineHost } from "./engine/host.ts";
 import { Listeners } from "./engine/listeners.ts";
 import type { Plan } from "./engine/plan.ts";
+import { Plans, type BlueprintTarget } from "./engine/plans.ts";
 import type { ExecutionHistory } from "./engine/recorder.ts";
 import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
 import { RuntimeError } from "./errors.ts";
 import { openLibrary, type Library } from "./library/index.ts";
 import { coreNodes } from "./nodes/index.ts";
+
+export type { BlueprintTarget } from "./engine/plans.ts";
 
 export interface RuntimeOptions {
   /** Folder of Blueprints; inputs of type `file` may name files below it. Default: the current folder. */
@@ -54,9 +53,6 @@ export interface RuntimeOptions {
   /** Hears of listeners that throw. Default: a process warning. */
   onError?: (error: unknown) => void;
 }
-
-/** Which Blueprint: its id in the folder, its path there, the thing itself as text or as parsed YAML or JSON, or parsed by us. */
-export type BlueprintTarget = string | { readonly path: string } | { readonly inline: unknown } | Blueprint;
 
 export interface ExecuteOptions {
   /** Any text that no execution has. Default: a random UUID. */
@@ -109,6 +105,7 @@ export class Runtime {
   readonly catalog: NodeCatalog;
   readonly library: Library;
   readonly blobs: BlobStore;
+  readonly #plans: Plans;
   readonly #ownsBlobs: boolean;
   readonly #host: EngineHost;
   readonly #secrets: Readonly<Record<string, string>>;
@@ -124,6 +121,7 @@ export class Runtime {
     this.dir = options.dir ?? ".";
     this.catalog = options.catalog ?? createCatalog([...constructs, ...coreNodes, ...(options.nodes ?? [])]);
     this.library = openLibrary(this.dir, { catalog: this.catalog });
+    this.#plans = new Plans(this.dir, this.catalog, this.library);
     this.#ownsBlobs = options.blobs === undefined;
     this.blobs =
       options.blobs ?? openBlobStore(options.dataDir === undefined ? {} : { dir: join(options.dataDir, "blobs") });
@@ -144,7 +142,8 @@ export class Runtime {
   }
 
   /**
-   * Accepts an execution and resolves with its id, before any of its work starts.
+   * Accepts an execution and resolves with its id, before any of its work starts. A Blueprint parsed by us is checked and
+   * compiled once: whoever changes one makes another.
    * Rejects with `RuntimeError`: `UNKNOWN_BLUEPRINT`, `INVALID_BLUEPRINT` (`details.problems`), `INVALID_INPUT`
    * (`details.problems`), `NOT_YET` (secrets that nobody gave), `E_STATE` (the id is taken), `CLOSED`.
    */
@@ -166,8 +165,8 @@ export class Runtime {
     }
     this.#opening.add(id);
     try {
-      const blueprint = await this.#resolve(target);
-      const plan = this.#compile(blueprint);
+      const plan = await this.#plans.of(target);
+      const { blueprint } = plan;
       const secrets = this.#secretsOf(plan);
       const values = await this.#inputsOf(blueprint, input);
       this.#refuseClosed();
@@ -286,39 +285,6 @@ export class Runtime {
     );
   }
 
-  async #resolve(target: BlueprintTarget): Promise<Blueprint> {
-    if (typeof target === "string") return await this.library.load(target);
-    if ("path" in target) return await this.library.load(target.path);
-    if (!("inline" in target)) return this.#checked(target, []);
-    const { inline } = target;
-    // JSON is YAML; positions in problems are those of this text.
-    const text = typeof inline === "string" ? inline : JSON.stringify(inline, undefined, 2);
-    const file = typeof inline === "string" ? "<inline>" : "<inline>.blueprint.json";
-    const parsed = parseBlueprint(text ?? "", file);
-    const load = (path: string, from: string) => this.library.loadSub(path, from);
-    if (!parsed.blueprint) throw invalid(file, examine(parsed, this.catalog, { load }));
-    return this.#checked(parsed.blueprint, parsed.problems);
-  }
-
-  #checked(blueprint: Blueprint, found: readonly Problem[]): Blueprint {
-    const load = (path: string, from: string) => this.library.loadSub(path, from);
-    const problems = [...found, ...checkBlueprint(blueprint, this.catalog, { load })];
-    if (problems.some(({ severity }) => severity === "error")) throw invalid(blueprint.file, problems);
-    return blueprint;
-  }
-
-  #compile(blueprint: Blueprint): Plan {
-    return compile(blueprint, {
-      catalog: this.catalog,
-      cwdOf: ({ file }) => (file.startsWith("<") ? resolve(this.dir) : resolve(dirname(file))),
-      load: (path, from) => {
-        const { blueprint: used, problems } = this.library.loadSub(path, from);
-        if (used) return used;
-        throw invalid(path, problems);
-      },
-    });
-  }
-
   #secretsOf({ secrets: names, blueprint }: Plan): Record<string, string> {
     const values: Record<string, string> = {};
     const missing: string[] = [];
@@ -379,14 +345,6 @@ function entryOf(execution: Execution): ExecutionEntry {
     late: execution.late,
     scopes: execution.liveScopes,
   };
-}
-
-function invalid(what: string, problems: readonly Problem[]): RuntimeError {
-  const errors = problems.filter(({ severity }) => severity === "error");
-  const [first] = errors;
-  const more = errors.length > 1 ? `, and ${errors.length - 1} more` : "";
-  const state = first ? `${first.file}:${first.line}:${first.column} ${first.message}${more}` : "it cannot be read";
-  return new RuntimeError("INVALID_BLUEPRINT", `Cannot run the Blueprint "${what}": ${state}; mend it`, { problems });
 }
 
 function warn(error: unknown): void {
