@@ -56,6 +56,7 @@ export type { EventsErrorCode } from "./core/errors.ts";
 export type { Journal, JournalEntry, JournalOptions, JournalStats } from "./journal/journal.ts";
 export { recordedJournal } from "./journal/recording.ts";
 export { ringJournal } from "./journal/ring.ts";
+export { markedWorker } from "./transports/marked-worker.ts";
 export { memoryPair } from "./transports/memory.ts";
 export type { MemoryPair, MemoryPairOptions } from "./transports/memory.ts";
 export { portTransport } from "./transports/port.ts";

@@ -3,6 +3,7 @@ export { fileJournal } from "./journal/file.ts";
 export type { FileJournalOptions } from "./journal/file.ts";
 export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
+export { markedWorker } from "./transports/marked-worker.ts";
 export { webSocketTransport } from "./transports/websocket-node.ts";
 export { serveBus } from "./transports/serve-bus.ts";
 export type { ConnectsPeers, ServeBusOptions } from "./transports/serve-bus.ts";

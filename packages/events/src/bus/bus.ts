@@ -11,6 +11,7 @@ import type { Gap, Peer } from "../session/session.ts";
 import { SessionTable } from "../session/table.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Outcome } from "./ask.ts";
+import { joinSurroundings } from "./environment.ts";
 import type {
   AnyCommands,
   AnyEvents,
@@ -77,6 +78,7 @@ class Bus implements Hub, Hearer {
   readonly #closing: AbortController = new AbortController();
   #isClosed: boolean = false;
   #hasSaid: boolean = false;
+  readonly #leaveSurroundings: () => void;
 
   constructor(options: Options = {}) {
     const { contract, contracts = contract === undefined ? [] : [contract], role = "" } = options;
@@ -104,6 +106,7 @@ class Bus implements Hub, Hearer {
       waiting: this.limits.waiting,
       fault: (fault, context) => this.fault(fault, context),
     });
+    this.#leaveSurroundings = options.connect === false ? () => {} : joinSurroundings(this);
   }
 
   on(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
@@ -254,6 +257,7 @@ class Bus implements Hub, Hearer {
     if (!this.#isClosed) {
       this.#isClosed = true;
       this.#closing.abort();
+      this.#leaveSurroundings();
       const why = closed("use", "the bus");
       for (const hearing of Array.from(this.#hearings)) {
         hearing.stop();
