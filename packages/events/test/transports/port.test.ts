@@ -47,8 +47,9 @@ class FakePort extends EventEmitter implements PortLike {
     const copy: unknown = this.#wrap(structuredClone(message));
     const { other } = this;
     queueMicrotask(() => {
-      if (other?.#isStarted === true) other.emit("message", copy);
-      else other?.#waiting.push(copy);
+      if (other === undefined) return;
+      if (other.#isStarted) other.emit("message", copy);
+      else other.#waiting.push(copy);
     });
   }
 
