@@ -41,7 +41,7 @@ function Page({ shown }: { shown: Shown }): ReactNode {
         <main role="alert" className="h-dvh">
           <Empty icon="warning" title="The recording cannot be shown">
             <p className="mb-4 break-words">{shown.message}</p>
-            <OpenRecording />
+            <OpenRecording look="plain" />
           </Empty>
         </main>
       );

@@ -54,7 +54,17 @@ function pace(text: string): number {
   return speed;
 }
 
+/** An option that would do nothing is a mistake. */
+function mustFit({ open, json, speed, port }: ReplayOptions): void {
+  if (open && json)
+    throw new CliError("Cannot print --json with --open: Studio shows the events; leave one of them out");
+  if (open && speed !== undefined) throw new CliError("Cannot use --speed with --open: choose the speed in Studio");
+  if (!open && port !== undefined)
+    throw new CliError("Cannot use --port without --open: nothing is served; add --open");
+}
+
 async function replay(file: string, options: ReplayOptions): Promise<void> {
+  mustFit(options);
   const recording = await openRecording(file);
   if (recording.torn !== undefined) warn(recording.torn);
   if (options.open) await serveRecording(recording, options);

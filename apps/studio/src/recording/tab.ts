@@ -43,6 +43,8 @@ export class Tab {
   /** Of what the tab was opened with, as it is now. */
   private address: Address;
   private sessions = 0;
+  /** Counts what was asked to be shown: of two that are read at a time, the one that was asked for last is shown. */
+  private asked = 0;
 
   constructor(options: TabOptions) {
     this.options = options;
@@ -51,6 +53,7 @@ export class Tab {
 
   /** Shows what the address names; also goes back to it from a recording that was chosen. */
   start(): void {
+    this.asked += 1;
     const { recording } = this.address;
     if (recording === undefined) this.show(this.live(), false);
     else void this.fetch(recording);
@@ -59,12 +62,16 @@ export class Tab {
   /** A recording that a person chose. What is shown stays where the file is none. */
   async openFile(file: File): Promise<void> {
     const { shown } = this.state.getState();
+    this.asked += 1;
     if (shown.at !== "here") this.state.setState({ shown: { at: "reading", name: file.name } });
+    const isWanted = this.whileWanted();
     try {
       const bytes = new Uint8Array(await file.arrayBuffer());
       const player = await Player.open(bytes, { name: file.name });
-      this.show(this.recorded(player, {}), true);
+      if (isWanted()) this.show(this.recorded(player, {}), true);
+      else player.close();
     } catch (error) {
+      if (!isWanted()) return;
       if (shown.at === "here") shown.session.studio.notify(messageOf(error));
       else this.state.setState({ shown: { at: "failed", message: messageOf(error) } });
     }
@@ -78,12 +85,19 @@ export class Tab {
   private async fetch(name: string): Promise<void> {
     this.close();
     this.state.setState({ shown: { at: "reading", name }, mayGoBack: false });
+    const isWanted = this.whileWanted();
     try {
       const player = await Player.open(await this.bytesOf(name), { name, at: this.address.at });
-      this.show(this.recorded(player, this.address), false);
+      if (isWanted()) this.show(this.recorded(player, this.address), false);
+      else player.close();
     } catch (error) {
-      this.state.setState({ shown: { at: "failed", message: messageOf(error) } });
+      if (isWanted()) this.state.setState({ shown: { at: "failed", message: messageOf(error) } });
     }
+  }
+
+  private whileWanted(): () => boolean {
+    const mine = this.asked;
+    return () => this.asked === mine;
   }
 
   private async bytesOf(name: string): Promise<Uint8Array> {

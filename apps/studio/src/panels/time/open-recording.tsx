@@ -4,7 +4,13 @@ import { useMayGoBack, useTab } from "../../recording/use-tab.ts";
 import { Button } from "../../ui/button.tsx";
 
 /** Asks for a file and shows it as a recording; in one, also leads back to what was there before. */
-export function OpenRecording({ onChosen }: { onChosen?: (() => void) | undefined }): ReactNode {
+export function OpenRecording({
+  look = "quiet",
+  onChosen,
+}: {
+  look?: "quiet" | "plain";
+  onChosen?: (() => void) | undefined;
+}): ReactNode {
   const tab = useTab();
   const input = useRef<HTMLInputElement>(null);
   return (
@@ -24,7 +30,7 @@ export function OpenRecording({ onChosen }: { onChosen?: (() => void) | undefine
           void tab.openFile(file);
         }}
       />
-      <Button look="quiet" icon="recording" onClick={() => input.current?.click()}>
+      <Button look={look} icon="recording" onClick={() => input.current?.click()}>
         Open recording…
       </Button>
     </>
