@@ -15,7 +15,8 @@ export interface AskOwner {
 /** One request on its way: made here or taken from a link, answered here or passed on. Settles exactly once. */
 export class Ask {
   readonly rule: Rule;
-  readonly data: unknown;
+  /** A middleware of this side may replace it before it is sent. */
+  data: unknown;
   readonly key: string | undefined;
   /** Whom the answer goes back to; undefined for this bus's own. */
   readonly from: BusLink | undefined;

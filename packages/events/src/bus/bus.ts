@@ -37,17 +37,19 @@ import type {
   Subscription,
 } from "./event-bus.ts";
 import { Hearing, subscriptionOf, type Hearer } from "./hearing.ts";
+import { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { BusLink } from "./link.ts";
 import { concerns } from "./missing.ts";
 import { Network } from "./network.ts";
 import { Passage } from "./passage.ts";
 import { enter, leave } from "./permission.ts";
+import { readId } from "./position.ts";
 import { record } from "./record.ts";
-import { noHistory, wrongWay } from "./refusals.ts";
+import { noHistory, noJournal, wrongWay } from "./refusals.ts";
 import { replay } from "./replay.ts";
 import { Requests } from "./requests.ts";
-import { snapshotPolicy, Snapshots } from "./snapshots.ts";
+import { directedPolicy, Snapshots } from "./snapshots.ts";
 import { ruleFor, Topics, type Rule } from "./topics.ts";
 import { nextMessage, openStream } from "./waits.ts";
 import type { Wish } from "./wish.ts";
@@ -70,6 +72,7 @@ class Bus implements Hub, Hearer {
   readonly sessions: SessionTable = new SessionTable();
   readonly requests: Requests;
   readonly snapshots: Snapshots;
+  readonly history: History | undefined;
   readonly #emitter: Emitter<Meta>;
   readonly #hearings: Set<Hearing> = new Set<Hearing>();
   readonly #onError: (fault: unknown, context: FaultContext) => void;
@@ -96,6 +99,9 @@ class Bus implements Hub, Hearer {
     this.#checksOwn = (options.validate ?? "both") === "both";
     this.#onError = options.onError ?? printFault;
     this.#emitter = new Emitter((fault, name) => this.fault(fault, { name }));
+    const { journal } = options;
+    this.history =
+      journal && new History(journal, { busId: this.id, role, fault: (what, where) => this.fault(what, where) });
     this.requests = new Requests(this);
     this.snapshots = new Snapshots(this);
     this.network = new Network(role);
@@ -246,11 +252,12 @@ class Bus implements Hub, Hearer {
       parkedRequests: this.requests.parked,
       rememberedKeys: this.requests.keys.size,
       deadlines: this.requests.deadlines.size,
+      journal: this.history?.stats(),
     };
   }
 
-  flush(): Promise<void> {
-    return this.network.flush();
+  async flush(): Promise<void> {
+    await Promise.all([this.history?.flush(), this.network.flush()]);
   }
 
   close(): Promise<void> {
@@ -277,7 +284,10 @@ class Bus implements Hub, Hearer {
     this.#emitter.add(hearing.listener);
     this.#hearings.add(hearing);
     for (const wish of hearing.wishes) this.network.want(wish);
-    for (const wish of hearing.wishes) if (wish.since !== undefined) this.snapshots.give(wish);
+    for (const wish of hearing.wishes) {
+      if (wish.since === "last") this.snapshots.give(wish);
+      if (wish.isStored && this.history !== undefined) this.#read(this.history, hearing, wish);
+    }
   }
 
   get over(): BusLink | undefined {
@@ -290,11 +300,18 @@ class Bus implements Hub, Hearer {
     for (const wish of hearing.wishes) this.network.unwant(wish);
   }
 
-  hear(listener: Listener<Meta>, data: unknown, meta: Meta): void {
+  hear(listener: Listener<Meta>, data: unknown, meta: Meta, link?: BusLink): void {
     if (!listener.active) return;
     const before = enter(meta.peer);
+    const { over } = this.passage;
+    this.passage.over = link;
     this.#emitter.call(listener, meta.name, data, meta);
+    this.passage.over = over;
     leave(before);
+  }
+
+  hasDurable(pattern: string): boolean {
+    return this.topics.hasDurable(pattern);
   }
 
   namesOf(pattern: string): readonly string[] {
@@ -303,10 +320,17 @@ class Bus implements Hub, Hearer {
 
   receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
     if (wish.link === undefined) {
-      wish.onSnapshot?.(data, meta, link);
+      wish.onDirected?.(data, meta, link);
       return;
     }
-    wish.link.event(snapshotPolicy(rule.policy), data, { ...extra, origin: meta.origin, sub: wish.remoteId });
+    const id = meta.id === undefined ? undefined : readId(meta.id);
+    if (id !== undefined) wish.position.advance(id, "");
+    wish.link.event(directedPolicy(rule.policy), data, { ...extra, origin: meta.origin, sub: wish.remoteId });
+  }
+
+  missedFor(wish: Wish, gap: Gap): void {
+    if (wish.link !== undefined) wish.link.send({ t: "lost", ...gap, sub: wish.remoteId }, gap.lane);
+    else this.#guard(wish.pattern, () => wish.onGap?.(gap));
   }
 
   /** An emitted command that waited for a handshake has found a handler behind `link`. */
@@ -320,7 +344,10 @@ class Bus implements Hub, Hearer {
   }
 
   missed(gap: Gap, link: BusLink): void {
-    this.#tellGap(gap, (hearing) => concerns(gap, hearing.pattern, this.topics));
+    // What the peer stores comes again: it is not missing.
+    const isMissed = (name: string, { wishes }: Hearing): boolean =>
+      !this.topics.isDurable(name) || !wishes.every((wish) => link.announcer.covers(wish));
+    this.#tellGap(gap, (hearing) => concerns(gap, hearing.pattern, this.topics, (name) => isMissed(name, hearing)));
     this.network.passGap(gap, link);
   }
 
@@ -341,7 +368,7 @@ class Bus implements Hub, Hearer {
     if (typeof hear !== "function") throw new TypeError(`Cannot hear "${pattern}": the listener is no function`);
     if (!isPattern(pattern)) this.topics.need(pattern, "hear");
     const { signal, since } = options;
-    if (since !== undefined && since !== "last") throw noHistory(pattern);
+    if (since !== undefined && since !== "last" && !this.topics.hasDurable(pattern)) throw noHistory(pattern);
     const hearing = new Hearing(this, pattern, hear, options);
     if (signal?.aborted === true) {
       hearing.listener.active = false;
@@ -358,19 +385,44 @@ class Bus implements Hub, Hearer {
 
   #tellGap(gap: Gap, concerns: (hearing: Hearing) => boolean): void {
     for (const hearing of Array.from(this.#hearings)) {
-      if (hearing.onGap === undefined || !concerns(hearing)) continue;
-      try {
-        hearing.onGap(gap);
-      } catch (fault) {
-        this.fault(fault, { name: hearing.pattern });
-      }
+      if (hearing.onGap !== undefined && concerns(hearing)) this.#guard(hearing.pattern, () => hearing.onGap?.(gap));
     }
+  }
+
+  #guard(name: string, run: () => void): void {
+    try {
+      run();
+    } catch (fault) {
+      this.fault(fault, { name });
+    }
+  }
+
+  /** Gives a subscription of this bus what this bus stored; what comes meanwhile waits in the journal. */
+  #read(history: History, hearing: Hearing, wish: Wish): void {
+    wish.isReading = true;
+    history.serve(wish, wish.start ?? "all", {
+      isWanted: () => hearing.listener.active,
+      take: ({ name, data, origin, id }, ts) => {
+        const meta: Meta = { name, origin, id, ts };
+        return new Promise<void>((passed) => {
+          const go = (staying: unknown): void => {
+            wish.onDirected?.(staying, meta, undefined);
+            passed();
+          };
+          this.passage.staying(name, data, meta, go, passed);
+        });
+      },
+      gap: (gap) => this.passage.staysAfter(() => this.missedFor(wish, gap)),
+      done: () => {
+        wish.isReading = false;
+        hearing.wasRead();
+      },
+    });
   }
 
   #emitCommand(rule: Rule, data: unknown): void {
     if (this.requests.hasWay(rule.name)) {
-      const ask = this.requests.start(rule, data, {}, (outcome) => this.#unheard(outcome, rule, data));
-      this.passage.observed(rule, data, this.requests.route(ask));
+      this.requests.depart(this.requests.start(rule, data, {}, (outcome) => this.#unheard(outcome, rule, data)));
       return;
     }
     if (!this.network.isOpening && !this.#isHeard(rule, data)) this.#unheard(noHandler(rule.name), rule, data);
@@ -389,8 +441,11 @@ class Bus implements Hub, Hearer {
   }
 
   #spread(rule: Rule, data: unknown): void {
-    if (rule.policy.delivery === "latest") this.snapshots.keep(rule, data);
-    this.passage.spread(rule, data);
+    const { delivery } = rule.policy;
+    if (delivery === "latest") this.snapshots.keep(rule, data);
+    if (delivery !== "durable") return this.passage.spread(rule, data);
+    if (this.history === undefined) throw noJournal(rule.name);
+    this.passage.spread(rule, data, { id: this.history.store(rule.name, data), ts: this.clock.now() });
   }
 
   /** Once, for whoever linked buses without a contract and thinks that it protects them. */

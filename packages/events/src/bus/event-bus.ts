@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from "../core/clock.ts";
 import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
-import type { Journal } from "../journal/journal.ts";
+import type { Journal, JournalStats } from "../journal/journal.ts";
 import type { Origin, Since, Where } from "../session/messages.ts";
 import type { Gap, LinkState, Peer, Violation } from "../session/session.ts";
 import type { Transport } from "../wire/transport.ts";
@@ -13,7 +13,10 @@ export interface Meta {
   readonly origin: Origin;
   /** Who handed it to this bus, as this bus decided when it connected; undefined for what this bus emits itself. */
   readonly peer?: Peer;
+  /** Of a durable event: unique, and the same each time it is delivered. */
   readonly id?: string;
+  /** Of a durable event: keep it to go on later, in another process too, with `since: { after: cursor }`. */
+  readonly cursor?: string;
   /** Milliseconds since 1970 at the origin, where it was stamped. */
   readonly ts?: number;
   /** State so far, not something that happens now. */
@@ -41,7 +44,9 @@ export interface OnOptions {
   readonly where?: Where;
   /**
    * `last`: first a snapshot (`meta.snapshot`) or the last value, then everything after it, without hole or double.
-   * The other starts need stored events, and throw JOURNAL where there are none.
+   * `all` and `{ after: meta.cursor }`: first the stored durable events (a gap stands for those that the journal does not
+   * keep any more), then everything after them, without hole or double. Throws JOURNAL where no event of the name is
+   * durable, and for a cursor that is none.
    */
   readonly since?: Since;
   /** Called in the place of messages that are missing, before anything later. */
@@ -207,6 +212,11 @@ export interface BusOptions {
   readonly connect?: boolean;
   /** What this bus is: one of the roles that its contracts name. */
   readonly role?: string;
+  /**
+   * Keeps the durable events that this bus emits: a journal of its own, opened before and closed after the bus by whoever
+   * made it. Without it `emit` of a durable event throws JOURNAL.
+   */
+  readonly journal?: Journal;
 }
 
 export interface LinkReport {
@@ -242,6 +252,8 @@ export interface BusReport {
   /** Idempotency keys that are remembered. */
   readonly rememberedKeys: number;
   readonly deadlines: number;
+  /** Of the durable events; undefined without a journal. */
+  readonly journal: JournalStats | undefined;
 }
 
 /** `*` or `area:*`. */
@@ -298,7 +310,8 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
 
   /**
    * Tells everybody who hears `name`. A command is a request whose reply is dropped; what goes wrong with it is told to
-   * `onError`. Throws UNKNOWN_EVENT, WRONG_DIRECTION, INVALID_PAYLOAD, CLOSED.
+   * `onError`. Throws UNKNOWN_EVENT, WRONG_DIRECTION, INVALID_PAYLOAD, CLOSED; of a durable event also JOURNAL, LIMIT,
+   * QUEUE_FULL and UNCLONEABLE: then nobody hears it.
    */
   emit<T extends keyof E & string>(name: T, data: E[T]): void;
 
@@ -366,7 +379,10 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
 
   inspect(): BusReport;
 
-  /** Resolves when every open link has acknowledged what was emitted before. Rejects with LINK_LOST or CLOSED. */
+  /**
+   * Resolves when durable events that were emitted before are stored, and every open link has acknowledged what was
+   * emitted before. Rejects with JOURNAL, LINK_LOST or CLOSED.
+   */
   flush(): Promise<void>;
 
   /** Idempotent: ends links, subscriptions, streams and waits (CLOSED). */

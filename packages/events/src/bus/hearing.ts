@@ -4,6 +4,7 @@ import { compileWhere, fits, isPattern, type Match } from "../core/topic.ts";
 import type { Gap } from "../session/session.ts";
 import type { Meta, OnOptions, Subscription } from "./event-bus.ts";
 import type { BusLink } from "./link.ts";
+import { readId } from "./position.ts";
 import { SinceGate } from "./since-gate.ts";
 import { Wish } from "./wish.ts";
 
@@ -12,9 +13,11 @@ export interface Hearer {
   remove(hearing: Hearing): void;
   /** The link that the message being dispatched came over. */
   readonly over: BusLink | undefined;
-  hear(listener: Listener<Meta>, data: unknown, meta: Meta): void;
+  hear(listener: Listener<Meta>, data: unknown, meta: Meta, link?: BusLink): void;
   /** Names that a pattern stands for where the contract lists them. */
   namesOf(pattern: string): readonly string[];
+  /** Does it name events that are stored? */
+  hasDurable(pattern: string): boolean;
 }
 
 /** One subscription of this bus: its listener, what it announces, and the gate that its start needs. */
@@ -36,6 +39,7 @@ export class Hearing {
   /** By pattern of their wish; undefined without `since`. */
   readonly #gates: Map<string, SinceGate> | undefined;
   #waiters: (() => void)[] | undefined;
+  #isDirected: boolean = false;
 
   constructor(hearer: Hearer, pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions) {
     const { where, since, once = false, onGap } = options;
@@ -46,20 +50,33 @@ export class Hearing {
     this.replayed = options.replayed ?? false;
     this.#once = once;
     this.#match = compileWhere(where);
-    const isPlain = since === undefined && !once && this.#match === undefined;
+    const isPlain = since === undefined && !once && this.#match === undefined && !hearer.hasDurable(pattern);
     this.listener = { pattern, hear: isPlain ? hear : (data, meta) => this.#hear(data, meta), active: true };
-    if (since === undefined) {
-      this.wishes = [new Wish("hear", pattern, where, undefined)];
+    if (since !== "last") {
+      this.wishes = [new Wish("hear", pattern, where, since)];
     } else {
       const names = isPattern(pattern) ? hearer.namesOf(pattern) : [pattern];
       this.wishes = names.map((name) => new Wish("hear", name, where, since));
-      this.#gates = new Map(this.wishes.map((wish) => [wish.pattern, this.#gate(wish)]));
+      this.#gates = new Map(
+        this.wishes.map((wish) => [
+          wish.pattern,
+          new SinceGate(
+            wish,
+            (data, meta) => this.#deliver(data, meta),
+            (gap) => this.onGap?.(gap),
+          ),
+        ]),
+      );
     }
-    for (const wish of this.wishes) wish.onAnswer = (link) => this.#answered(wish, link);
+    for (const wish of this.wishes) {
+      wish.onAnswer = (link) => this.#answered(wish, link);
+      wish.onDirected = (data, meta, link) => this.#directed(wish, data, meta, link);
+      wish.onGap = (gap) => this.onGap?.(gap);
+    }
   }
 
   get isReady(): boolean {
-    return this.wishes.every((wish) => wish.pending.size === 0);
+    return this.wishes.every((wish) => wish.pending.size === 0 && !wish.isReading);
   }
 
   whenReady(): Promise<void> {
@@ -82,17 +99,17 @@ export class Hearing {
     for (const resolve of waiters ?? []) resolve();
   }
 
-  #gate(wish: Wish): SinceGate {
-    const gate = new SinceGate(
-      wish,
-      (data, meta) => this.#deliver(data, meta),
-      (gap) => this.onGap?.(gap),
-    );
-    wish.onSnapshot = (data, meta, link) => {
-      gate.snapshot(meta.origin, link);
-      this.#hearer.hear(this.listener, data, meta);
-    };
-    return gate;
+  /** Its own bus has given it all that it stored. */
+  wasRead(): void {
+    if (this.isReady) this.settle();
+  }
+
+  /** Sent to this subscription alone: a snapshot, or a stored event. */
+  #directed(wish: Wish, data: unknown, meta: Meta, link: BusLink | undefined): void {
+    if (meta.snapshot === true) this.#gates?.get(wish.pattern)?.snapshot(meta.origin, link);
+    this.#isDirected = true;
+    this.#hearer.hear(this.listener, data, meta, link);
+    this.#isDirected = false;
   }
 
   #answered(wish: Wish, link: BusLink): void {
@@ -101,10 +118,26 @@ export class Hearing {
   }
 
   #hear(data: unknown, meta: Meta): unknown {
+    const isDirected = this.#isDirected;
+    this.#isDirected = false; // Its listener may emit: what that brings is not directed.
     if (!fits(this.#match, data)) return undefined;
+    const placed = meta.snapshot === true || meta.replayed === true ? meta : this.#place(meta, isDirected);
+    if (placed === undefined) return undefined;
     const gate = this.#gates?.get(meta.name) ?? this.#gates?.get(this.pattern);
-    if (gate !== undefined && meta.snapshot !== true && gate.holds(data, meta, this.#hearer.over)) return undefined;
-    return this.#deliver(data, meta);
+    if (gate !== undefined && meta.snapshot !== true && gate.holds(data, placed, this.#hearer.over)) return undefined;
+    return this.#deliver(data, placed);
+  }
+
+  /** A stored event with its cursor; undefined for one that came before, or will come with the stored ones. */
+  #place(meta: Meta, isDirected: boolean): Meta | undefined {
+    const id = meta.id === undefined ? undefined : readId(meta.id);
+    const wish = this.wishes.find(({ pattern }) => pattern === meta.name) ?? this.wishes[0];
+    if (id === undefined || wish === undefined) return meta;
+    const { over } = this.#hearer;
+    if (!isDirected && wish.isCatching(over)) return undefined;
+    if (!wish.position.advance(id, over?.scope ?? "")) return undefined;
+    const cursor = wish.position.cursor();
+    return cursor === undefined ? meta : { ...meta, cursor };
   }
 
   #deliver(data: unknown, meta: Meta): unknown {

@@ -3,6 +3,7 @@ import type { EventExtra } from "../session/messages.ts";
 import type { Gap } from "../session/session.ts";
 import type { SessionTable } from "../session/table.ts";
 import type { BusLimits, FaultContext, Meta } from "./event-bus.ts";
+import type { History } from "./history.ts";
 import type { BusLink } from "./link.ts";
 import type { Network } from "./network.ts";
 import type { Passage } from "./passage.ts";
@@ -26,10 +27,14 @@ export interface Hub {
   readonly sessions: SessionTable;
   readonly requests: Requests;
   readonly snapshots: Snapshots;
+  /** What this bus stores; undefined without a journal. */
+  readonly history: History | undefined;
   receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void;
   emitLate(rule: Rule, data: unknown, link: BusLink): void;
   /** Something was lost on its way over `link`. */
   missed(gap: Gap, link: BusLink): void;
+  /** Something that one wish alone misses. */
+  missedFor(wish: Wish, gap: Gap): void;
   /** A way for requests may have opened or closed. */
   rerouted(): void;
   /** Tells `onError`. Never throws. */

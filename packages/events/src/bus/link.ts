@@ -1,6 +1,6 @@
 import type { Lane } from "../core/contract.ts";
 import { EventsError } from "../core/errors.ts";
-import { isPattern } from "../core/topic.ts";
+import { isPattern, matches } from "../core/topic.ts";
 import type { EventExtra, Message, Origin, SendPolicy } from "../session/messages.ts";
 import { openSession } from "../session/session.ts";
 import type { Gap, Hello, LinkState, Peer, Receiver, Session, Violation } from "../session/session.ts";
@@ -17,14 +17,18 @@ import { namesIn } from "./missing.ts";
 import { PeerInterest } from "./peer-interest.ts";
 import { lostElsewhere, overflow } from "./refusals.ts";
 import type { Rule } from "./topics.ts";
+import type { Wish } from "./wish.ts";
 
 /** Gaps that `inspect()` shows. */
 const GAPS_KEPT = 10;
+/** Bytes of stored events that are under way to one peer at once: a small part of what an outbox may hold. */
+const ROOM_BYTES = 1_048_576;
 
 interface Early {
   readonly rule: Rule;
   readonly data: unknown;
   readonly extra: EventExtra;
+  readonly from: BusLink | undefined;
   /** Shared by the links that it waits for: a command is asked of one of them. */
   readonly fate: { isAsked: boolean };
 }
@@ -85,7 +89,7 @@ export class BusLink implements Link {
       onState: (state) => this.#changed(state),
       onEvent: (name, data, extra) => this.#heard(name, data, extra),
       onMessage: (message) => this.#said(message),
-      onGap: (gap) => this.#missed(gap),
+      onGap: (gap) => this.#hub.passage.afterArriving(() => this.#missed(gap)),
       onViolation: (kind, error) => this.violate(kind, error),
     };
     this.#session = openSession({
@@ -105,6 +109,12 @@ export class BusLink implements Link {
   /** Ids of the peer and of the buses behind it, as far as it may speak for them. */
   get reached(): Origin[] {
     return this.peer === undefined ? [] : [{ busId: this.peer.busId, role: this.peer.role }, ...this.#behind.values()];
+  }
+
+  /** Whose word its stored numbers are: of all that may speak for others, of one user, or of one bus. */
+  get scope(): string {
+    const { peer } = this;
+    return peer === undefined || peer.routes ? "" : (peer.user ?? peer.busId);
   }
 
   reaches(roles: ReadonlySet<string> | undefined): boolean {
@@ -139,11 +149,11 @@ export class BusLink implements Link {
   }
 
   /** Sends an event where the peer, or somebody behind it, wants it. Waits, bounded, until the peer has told. */
-  forward(rule: Rule, data: unknown, extra: EventExtra, fate: Early["fate"]): void {
+  forward(rule: Rule, data: unknown, extra: EventExtra, fate: Early["fate"], from?: BusLink): void {
     if (this.isClosed) return;
     if (!this.isTold) {
       if (rule.policy.delivery === "volatile") return;
-      this.#early.push({ rule, data, extra, fate });
+      this.#early.push({ rule, data, extra, fate, from });
       if (this.#early.length > this.#hub.limits.waiting) {
         this.#early.shift();
         this.#dropped += 1;
@@ -153,7 +163,15 @@ export class BusLink implements Link {
       return;
     }
     // Once a link: the other side hands it to all who want it there.
-    if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra);
+    if (rule.policy.delivery === "durable") this.#interest.route(rule, data, extra, from);
+    else if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra);
+  }
+
+  /** Resolves when there is room for more that can wait: undefined where there is now. */
+  room(): Promise<void> | undefined {
+    const gauges = this.#session?.gauges();
+    if (gauges === undefined || gauges.queuedBytes + gauges.unackedBytes < ROOM_BYTES) return undefined;
+    return this.flush().catch(() => undefined); // Lost or closed: whoever waits finds out that it is not wanted.
   }
 
   wants(rule: Rule, data: unknown): boolean {
@@ -270,9 +288,10 @@ export class BusLink implements Link {
     if ("violation" in arrival) return this.violate(arrival.violation, arrival.error);
     const { rule, meta } = arrival;
     if (extra.sub === undefined) return this.#hub.passage.received(this, rule, arrival.data, meta, extra);
-    for (const wish of this.announcer.wishesOf(extra.sub)) {
-      this.#hub.receivedFor(wish, this, rule, arrival.data, meta, extra);
-    }
+    const { sub } = extra;
+    this.#hub.passage.directed(this, name, arrival.data, meta, (passed) => {
+      for (const wish of this.announcer.wishesOf(sub)) this.#hub.receivedFor(wish, this, rule, passed, meta, extra);
+    });
   }
 
   #said(message: Message): void {
@@ -285,7 +304,8 @@ export class BusLink implements Link {
         return this.#interest.remove(message.id);
       case "suback":
         if (message.error !== undefined) this.#hub.fault(fromWire(message.error, "subscription"), { link: this });
-        return this.announcer.acknowledged(message.id);
+        // Behind what came before it and waits for a middleware.
+        return this.#hub.passage.afterArriving(() => this.#acknowledged(message.id, message.cursor));
       case "behind":
         return this.#reaches(message.added, message.removed);
       case "request":
@@ -299,7 +319,7 @@ export class BusLink implements Link {
       case "cancel":
         return this.serving.get(message.id)?.cancelled(message.reason);
       case "lost":
-        return this.#missedBefore(message);
+        return this.#hub.passage.afterArriving(() => this.#missedBefore(message));
     }
   }
 
@@ -321,12 +341,12 @@ export class BusLink implements Link {
     this.isTold = true;
     const early = this.#early;
     this.#early = [];
-    for (const { rule, data, extra, fate } of early) {
+    for (const { rule, data, extra, fate, from } of early) {
       if (this.handles(rule.name) && (fate.isAsked || extra.origin === undefined)) {
         // Its handler's side also tells those who listen there.
         if (!fate.isAsked) this.#hub.emitLate(rule, data, this);
         fate.isAsked = true;
-      } else this.forward(rule, data, extra, fate);
+      } else this.forward(rule, data, extra, fate, from);
     }
     this.#interest.complete();
     if (this.peer !== undefined) this.#settleReady?.resolve(this.peer);
@@ -337,12 +357,31 @@ export class BusLink implements Link {
   #missed(gap: Gap): void {
     this.#gaps.push(gap);
     if (this.#gaps.length > GAPS_KEPT) this.#gaps.shift();
+    const { topics, clock } = this.#hub;
+    const durable = namesIn(gap, topics).filter((name) => topics.isDurable(name));
+    if (durable.length > 0) {
+      const isMissed = ({ pattern }: Wish): boolean => durable.some((name) => matches(pattern, name));
+      this.announcer.retell(isMissed, (run) => clock.endOfTick(run));
+    }
     this.#hub.missed(gap, this);
   }
 
+  #acknowledged(id: number, cursor: string | undefined): void {
+    try {
+      this.announcer.acknowledged(id, cursor);
+    } catch (fault) {
+      this.violate("protocol", fault as EventsError);
+      this.announcer.acknowledged(id);
+    }
+  }
+
   /** Lost on the way to the peer. It can miss only what may come over this link. */
-  #missedBefore({ lane, from, to, reason, names }: Extract<Message, { t: "lost" }>): void {
+  #missedBefore({ lane, from, to, reason, names, sub }: Extract<Message, { t: "lost" }>): void {
     const gap: Gap = { lane, from, to, reason, ...(names && { names }) };
+    if (sub !== undefined) {
+      for (const wish of this.announcer.wishesOf(sub)) this.#hub.missedFor(wish, gap);
+      return;
+    }
     if (namesIn(gap, this.#hub.topics).some((name) => this.maySend(name))) return this.#missed(gap);
     this.violate("direction", lostElsewhere());
   }

@@ -1,4 +1,4 @@
-import { isPattern, matches } from "../core/topic.ts";
+import { matches } from "../core/topic.ts";
 import type { Gap } from "../session/session.ts";
 import type { Topics } from "./topics.ts";
 
@@ -13,7 +13,12 @@ export function namesIn(gap: Gap, topics: Topics): readonly string[] {
 }
 
 /** May something be missing there that `pattern` names? */
-export function concerns(gap: Gap, pattern: string, topics: Topics): boolean {
+export function concerns(
+  gap: Gap,
+  pattern: string,
+  topics: Topics,
+  counts: (name: string) => boolean = () => true,
+): boolean {
   if (gap.names === undefined && topics.open) return gap.lane === "main";
-  return namesIn(gap, topics).some((name) => matches(pattern, name) || (isPattern(name) && matches(name, pattern)));
+  return namesIn(gap, topics).some((name) => matches(pattern, name) && counts(name));
 }

@@ -68,7 +68,7 @@ export class Network {
 
   forward(rule: Rule, data: unknown, extra: EventExtra, from?: BusLink): void {
     const fate = { isAsked: false };
-    for (const link of this.links) if (link !== from) link.forward(rule, data, extra, fate);
+    for (const link of this.links) if (link !== from) link.forward(rule, data, extra, fate, from);
   }
 
   /** What was lost on the way over `from` is missing behind the other links too. */
@@ -79,7 +79,7 @@ export class Network {
   /** To everybody who listens to a command that `to` (or this bus) answers. */
   forwardObserved(rule: Rule, data: unknown, extra: EventExtra, to?: BusLink, from?: BusLink): void {
     const fate = { isAsked: true };
-    for (const link of this.links) if (link !== to && link !== from) link.forward(rule, data, extra, fate);
+    for (const link of this.links) if (link !== to && link !== from) link.forward(rule, data, extra, fate, from);
   }
 
   async flush(): Promise<void> {

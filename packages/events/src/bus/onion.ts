@@ -11,6 +11,9 @@ interface Queued {
   readonly stopped: (fault: unknown) => void;
 }
 
+/** Something that keeps its place between messages, and meets no layer. */
+type Mark = () => void;
+
 /**
  * The layers of one stage around what the bus does there. Without layers nothing is made and nothing waits. While a
  * layer awaits, later messages of the stage wait in order, bounded: one that finds no room is refused, not reordered.
@@ -19,7 +22,7 @@ export class Onion {
   readonly #stage: Stage;
   readonly #limit: number;
   #layers: readonly Middleware[] = [];
-  #queue: Queued[] = [];
+  #queue: (Queued | Mark)[] = [];
   #isBusy: boolean = false;
 
   constructor(stage: Stage, limit: number) {
@@ -58,6 +61,12 @@ export class Onion {
         { name: message.name, limit: this.#limit },
       ),
     );
+  }
+
+  /** Runs when all that came before has passed: at once where nothing waits. */
+  after(mark: Mark): void {
+    if (this.#isBusy) this.#queue.push(mark);
+    else mark();
   }
 
   clear(): void {
@@ -100,7 +109,8 @@ export class Onion {
     while (!this.#isBusy) {
       const queued = this.#queue.shift();
       if (queued === undefined) return;
-      this.#run(queued);
+      if (typeof queued === "function") queued();
+      else this.#run(queued);
     }
   }
 }

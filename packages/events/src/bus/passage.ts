@@ -52,32 +52,74 @@ export class Passage {
     };
   }
 
-  /** A message of this bus. */
-  spread(rule: Rule, data: unknown): void {
-    const { network, fault } = this.#around;
-    const meta = this.#metaOf(rule.name);
+  /** A message of this bus; `extra` is there for one that is stored. */
+  spread(rule: Rule, data: unknown, extra: EventExtra = PLAIN): void {
+    const { network, origin } = this.#around;
+    const meta = extra === PLAIN ? this.#metaOf(rule.name) : { name: rule.name, origin, ...extra };
     if (this.#local.isIdle && this.#out.isIdle) {
       this.#dispatch(rule, data, meta, undefined);
-      if (network.links.size > 0) network.forward(rule, data, PLAIN);
+      if (network.links.size > 0) network.forward(rule, data, extra);
       return;
     }
-    const stopped = (why: unknown): void => {
-      if (why !== undefined) fault(why, { name: rule.name });
+    this.staying(rule.name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
+    if (network.links.size > 0) this.leaving(rule.name, data, meta, (passed) => network.forward(rule, passed, extra));
+  }
+
+  /** Through `out`, in order with all that leaves. `stopped` is told when it goes no further. */
+  leaving(name: string, data: unknown, meta: Meta, go: (data: unknown) => void, stopped?: () => void): void {
+    this.#through(this.#out, name, data, meta, go, stopped);
+  }
+
+  /** Through `local`, in order with all that this bus hears of itself. */
+  staying(name: string, data: unknown, meta: Meta, go: (data: unknown) => void, stopped?: () => void): void {
+    this.#through(this.#local, name, data, meta, go, stopped);
+  }
+
+  /** Runs when all that left before is on its way. */
+  afterLeaving(run: () => void): void {
+    this.#out.after(run);
+  }
+
+  /** Runs when all of this bus's own that came before was heard here. */
+  staysAfter(run: () => void): void {
+    this.#local.after(run);
+  }
+
+  /** Runs when all that came from links before was heard. */
+  afterArriving(run: () => void): void {
+    this.#in.after(run);
+  }
+
+  /**
+   * An own command on its way: `go` sends it, or runs its handler here, and gives back the link it went over. Everybody
+   * else who listens hears it too.
+   */
+  asking(
+    rule: Rule,
+    data: unknown,
+    isHere: boolean,
+    go: (data: unknown) => BusLink | undefined,
+    refuse: (outcome: Outcome) => void,
+  ): void {
+    const { network } = this.#around;
+    if (this.#local.isIdle && this.#out.isIdle) return this.observed(rule, data, go(data));
+    const { name } = rule;
+    const meta = this.#metaOf(name);
+    const ask = isHere ? this.#local : this.#out;
+    const core = ({ data: passed }: Passing): void => {
+      const to = go(passed);
+      if (isHere) this.#dispatch(rule, passed, meta, undefined);
+      else network.forwardObserved(rule, passed, PLAIN, to);
     };
-    const message = (): Passing => ({ kind: "event", name: rule.name, data, meta });
-    this.#local.pass(message(), (passed) => this.#dispatch(rule, passed.data, meta, undefined), stopped);
-    if (network.links.size === 0) return;
-    this.#out.pass(message(), (passed) => network.forward(rule, passed.data, PLAIN), stopped);
+    ask.pass({ kind: "request", name, data, meta }, core, (why) => refuse(this.#refused(name, why, "this")));
+    if (!isHere) this.staying(name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
+    else if (network.links.size > 0)
+      this.leaving(name, data, meta, (passed) => network.forwardObserved(rule, passed, PLAIN));
   }
 
   /** A checked event from a link. */
   received(link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
-    if (this.#in.isIdle) return this.#hand(rule, data, meta, link, extra);
-    const stopped = (why: unknown): void => {
-      if (why !== undefined) this.#around.fault(why, { name: rule.name, link });
-    };
-    const core = (message: Passing): void => this.#hand(rule, message.data, meta, link, extra);
-    this.#in.pass({ kind: "event", name: rule.name, data, meta }, core, stopped);
+    this.directed(link, rule.name, data, meta, (passed) => this.#hand(rule, passed, meta, link, extra));
   }
 
   /** A checked request from a link. */
@@ -91,13 +133,40 @@ export class Passage {
   ): void {
     if (this.#in.isIdle) return go(data);
     const { name } = rule;
-    const stopped = (why: unknown): void => {
-      if (why instanceof EventsError) return refuse({ failure: why });
-      if (why !== undefined) this.#around.fault(why, { name, link });
-      const text = `Cannot complete "${name}": a middleware of the receiving side did not pass it on`;
-      refuse({ failure: new EventsError("DENIED", text, { name }) });
-    };
+    const stopped = (why: unknown): void => refuse(this.#refused(name, why, "the receiving", link));
     this.#in.pass({ kind: "request", name, data, meta }, (message) => go(message.data), stopped);
+  }
+
+  /** A checked event that is meant for `go` alone. */
+  directed(link: BusLink, name: string, data: unknown, meta: Meta, go: (data: unknown) => void): void {
+    this.#through(this.#in, name, data, meta, go, undefined, link);
+  }
+
+  #through(
+    onion: Onion,
+    name: string,
+    data: unknown,
+    meta: Meta,
+    go: (data: unknown) => void,
+    stopped?: () => void,
+    link?: BusLink,
+  ): void {
+    if (onion.isIdle) return go(data);
+    onion.pass(
+      { kind: "event", name, data, meta },
+      (message) => go(message.data),
+      (why) => {
+        if (why !== undefined) this.#around.fault(why, link === undefined ? { name } : { name, link });
+        stopped?.();
+      },
+    );
+  }
+
+  #refused(name: string, why: unknown, side: string, link?: BusLink): Outcome {
+    if (why instanceof EventsError) return { failure: why };
+    if (why !== undefined) this.#around.fault(why, link === undefined ? { name } : { name, link });
+    const text = `Cannot complete "${name}": a middleware of ${side} side did not pass it on`;
+    return { failure: new EventsError("DENIED", text, { name }) };
   }
 
   /** A command is on its way over `to`, or handled here: everybody else who listens hears it too. */

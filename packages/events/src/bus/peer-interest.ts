@@ -1,11 +1,14 @@
+import type { Lane } from "../core/contract.ts";
 import { fits, isPattern, matches } from "../core/topic.ts";
-import type { Message, Origin } from "../session/messages.ts";
+import type { EventExtra, Message, Origin } from "../session/messages.ts";
 import type { Gap } from "../session/session.ts";
 import { toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import type { BusLink } from "./link.ts";
 import { concerns } from "./missing.ts";
+import { readId, type StoredId } from "./position.ts";
 import { badSub, noHistory, tooMany, wrongWay } from "./refusals.ts";
+import { directedPolicy } from "./snapshots.ts";
 import type { Rule, Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
 
@@ -65,10 +68,10 @@ export class PeerInterest {
       return this.#link.send({ t: "suback", id, error: toWire(error, false) });
     }
     const topic = isPattern(pattern) ? undefined : this.#hub.topics.get(pattern);
-    if (since !== undefined && since !== "last") {
+    if (since !== undefined && since !== "last" && !this.#hub.topics.hasDurable(pattern)) {
       return this.#link.send({ t: "suback", id, error: toWire(noHistory(pattern), false) });
     }
-    const wish = this.#wishes.has(id) || as === "provide" ? undefined : this.#read(message, as);
+    const wish = this.#wishes.has(id) || as === "provide" ? undefined : this.#wishOf(message, as);
     if (wish === undefined) {
       const error = badSub(pattern);
       this.#link.violate("protocol", error);
@@ -78,6 +81,7 @@ export class PeerInterest {
     this.#hearers.clear();
     this.#countHandled(wish, 1);
     this.#hub.network.want(wish);
+    wish.isReading = wish.isStored && this.#hub.history !== undefined;
     // What waited for the handshake was emitted before any snapshot that is taken now, so it goes first.
     if (this.#link.isTold) this.#begin(wish, topic);
     else this.#owed.push(() => this.#begin(wish, topic));
@@ -116,16 +120,76 @@ export class PeerInterest {
       const error = wrongWay(wish.pattern, this.#hub.role, this.#link.peer?.role ?? "");
       return this.#link.send({ t: "suback", id, error: toWire(error, false) });
     }
-    if (wish.since !== undefined && wish.as === "hear") this.#hub.snapshots.give(wish);
+    if (wish.since === "last" && wish.as === "hear") this.#hub.snapshots.give(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
     const lane = topic?.event?.policy.lane ?? "main";
     wish.onAnswer = () => {
-      if (wish.pending.size === 0 && isWanted()) this.#link.send({ t: "suback", id }, lane);
+      if (wish.pending.size === 0 && !wish.isReading && isWanted()) this.#answer(wish, lane, isWanted);
     };
-    wish.onAnswer(this.#link);
+    if (wish.isReading) this.#read(wish, isWanted);
+    else wish.onAnswer(this.#link);
   }
 
-  #read({ id, pattern, where, since }: Sub, as: Wish["as"]): Wish | undefined {
+  /** Tells it, behind all that left before, that its start is complete; and where what is stored stands now. */
+  #answer(wish: Wish, lane: Lane, isWanted: () => boolean): void {
+    const { history, passage, topics } = this.#hub;
+    const send = (own: string): void => {
+      if (!isWanted()) return;
+      const cursor = [wish.position.tell() ?? "", own].filter((part) => part !== "").join(" ");
+      passage.afterLeaving(() => {
+        wish.isSettled = true;
+        if (isWanted()) this.#link.send({ t: "suback", id: wish.remoteId, ...(cursor === "" ? {} : { cursor }) }, lane);
+      });
+    };
+    if (wish.as === "handle" || !topics.hasDurable(wish.pattern))
+      this.#link.send({ t: "suback", id: wish.remoteId }, lane);
+    else if (history === undefined) send("");
+    else history.whereNow(send);
+  }
+
+  /** Sends it what this bus stored, as fast as the peer takes it. */
+  #read(wish: Wish, isWanted: () => boolean): void {
+    const { history, passage, topics, role } = this.#hub;
+    const link = this.#link;
+    history?.serve(wish, wish.since ?? "all", {
+      isWanted,
+      take: async ({ name, data, origin, id }, ts) => {
+        const rule = topics.get(name)?.event;
+        if (rule === undefined || !(rule.from?.has(role) ?? true) || !this.#mayHear(rule)) return;
+        await new Promise<void>((passed) => {
+          const go = (leaving: unknown): void => {
+            wish.position.advance(readId(id) as StoredId, "");
+            if (isWanted()) link.event(directedPolicy(rule.policy), leaving, { id, ts, origin, sub: wish.remoteId });
+            passed();
+          };
+          passage.leaving(name, data, { name, origin, id, ts }, go, passed);
+        });
+        await link.room();
+      },
+      gap: (gap) => passage.afterLeaving(() => link.send({ t: "lost", ...gap, sub: wish.remoteId }, "main")),
+      done: () => {
+        wish.isReading = false;
+        wish.onAnswer?.(link);
+      },
+    });
+  }
+
+  /**
+   * A stored event: once for all who want it, but for those who still read what is stored. It is theirs in its turn, so
+   * while one reads each of the others gets a message of its own.
+   */
+  route(rule: Rule, data: unknown, extra: EventExtra, from: BusLink | undefined): void {
+    const hearers = this.#hearersOf(rule).filter((wish) => fits(wish.match, data));
+    if (hearers.length === 0) return;
+    const live = hearers.filter((wish) => !wish.isCatching(from));
+    const id = extra.id === undefined ? undefined : readId(extra.id);
+    if (id !== undefined) for (const wish of live) wish.position.advance(id, "");
+    const isForAll = live.length === hearers.length && live.every((wish) => !wish.isStored || wish.isSettled);
+    if (id === undefined || isForAll) return this.#link.event(rule.policy, data, extra);
+    for (const wish of live) this.#link.event(directedPolicy(rule.policy), data, { ...extra, sub: wish.remoteId });
+  }
+
+  #wishOf({ id, pattern, where, since }: Sub, as: Wish["as"]): Wish | undefined {
     try {
       return new Wish(as, pattern, where, since, this.#link, id);
     } catch {
@@ -140,12 +204,14 @@ export class PeerInterest {
     else this.#handled.delete(pattern);
   }
 
+  #mayHear(rule: Rule): boolean {
+    return this.#link.carries(this.#hub.topics.get(rule.name)?.contract) && this.#link.reaches(rule.to);
+  }
+
   #hearersOf(rule: Rule): readonly Wish[] {
     let list = this.#hearers.get(rule.name);
     if (list === undefined) {
-      const topic = this.#hub.topics.get(rule.name);
-      const mayHear = this.#link.carries(topic?.contract) && this.#link.reaches(rule.to);
-      const wishes = mayHear ? [...this.#wishes.values()] : [];
+      const wishes = this.#mayHear(rule) ? [...this.#wishes.values()] : [];
       list = wishes.filter((wish) => wish.as === "hear" && matches(wish.pattern, rule.name));
       if (this.#hearers.size >= NAMES_KEPT) this.#hearers.clear();
       this.#hearers.set(rule.name, list);

@@ -56,8 +56,16 @@ export function badSub(pattern: string): EventsError {
 export function noHistory(pattern: string): EventsError {
   return new EventsError(
     "JOURNAL",
-    `Cannot hear "${pattern}" from its beginning or a cursor: no event is stored for that; use since: "last"`,
+    `Cannot hear "${pattern}" from its beginning or a cursor: no event of that name is stored; use since: "last", or give it delivery "durable" in the contract`,
     { pattern },
+  );
+}
+
+export function noJournal(name: string): EventsError {
+  return new EventsError(
+    "JOURNAL",
+    `Cannot emit "${name}": it is durable, and this bus has no journal; make it with new EventBus({ journal })`,
+    { name },
   );
 }
 

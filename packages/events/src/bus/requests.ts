@@ -62,8 +62,19 @@ export class Requests implements AskOwner {
         else resolve(outcome.reply);
       });
       signal?.addEventListener("abort", stop, { once: true });
-      this.#hub.passage.observed(rule, data, this.route(ask));
+      this.depart(ask);
     });
+  }
+
+  /** An own request begins: through the middleware, on its way, heard by whoever listens. */
+  depart(ask: Ask): void {
+    const go = (data: unknown): BusLink | undefined => {
+      if (ask.isSettled) return undefined; // Cancelled, or too late, while a middleware awaited.
+      ask.data = data;
+      return this.route(ask);
+    };
+    const isHere = this.handlers.has(ask.rule.name);
+    this.#hub.passage.asking(ask.rule, ask.data, isHere, go, (outcome) => ask.settle(outcome));
   }
 
   /** An own request, not on its way yet: `route` sends it. */

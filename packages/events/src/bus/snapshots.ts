@@ -2,6 +2,7 @@ import { EventsError } from "../core/errors.ts";
 import { fits, matches } from "../core/topic.ts";
 import type { SendPolicy, Where } from "../session/messages.ts";
 import type { Peer } from "../session/session.ts";
+import type { Meta } from "./event-bus.ts";
 import type { Hub } from "./hub.ts";
 import { ruleFor, type Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
@@ -102,14 +103,23 @@ export class Snapshots {
 
   #send(wish: Wish, rule: Rule, data: unknown): void {
     const origin = { busId: this.#hub.id, role: this.#hub.role };
-    if (wish.link === undefined) wish.onSnapshot?.(data, { name: rule.name, origin, snapshot: true }, undefined);
-    else wish.link.event(snapshotPolicy(rule.policy), data, { sub: wish.remoteId, snapshot: true });
+    const { name, policy } = rule;
+    const meta: Meta = { name, origin, snapshot: true };
+    const { passage } = this.#hub;
+    const { link, remoteId } = wish;
+    // Asked now, told in its place: what was emitted before it and waits for a middleware goes first.
+    if (link === undefined) passage.staying(name, data, meta, (passed) => wish.onDirected?.(passed, meta, undefined));
+    else
+      passage.leaving(name, data, meta, (passed) =>
+        link.event(directedPolicy(policy), passed, { sub: remoteId, snapshot: true }),
+      );
   }
 }
 
-/** In the lane of its event, never merged with it: it is one subscription's. What waits under its key goes first. */
-export function snapshotPolicy(policy: SendPolicy): SendPolicy {
-  const { name, lane, maxBytes, keyOf } = policy;
-  const held = policy.delivery === "latest" ? { flushes: [{ name, keyOf: keyOf ?? (() => "") }] } : {};
+/** In the lane of its event, never merged with it: it is one subscription's. What is held of the event goes first. */
+export function directedPolicy(policy: SendPolicy): SendPolicy {
+  const { name, lane, maxBytes } = policy;
+  // Of all keys: a snapshot may hold the state of many.
+  const held = policy.delivery === "latest" ? { flushes: [{ name }] } : {};
   return { name, delivery: "reliable", lane, maxBytes, ...held };
 }

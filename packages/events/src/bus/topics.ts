@@ -2,6 +2,7 @@ import type { CommandDef, Contract, EventDef, Schema } from "../core/contract.ts
 import { defsOf } from "../core/define-contract.ts";
 import { isThenable } from "../core/emitter.ts";
 import { EventsError, type EventsErrorCode } from "../core/errors.ts";
+import { matches } from "../core/topic.ts";
 import type { SendPolicy } from "../session/messages.ts";
 
 /** Gives back the checked value, or throws INVALID_PAYLOAD or INVALID_REPLY. */
@@ -85,6 +86,15 @@ export class Topics {
     throw new EventsError("UNKNOWN_EVENT", `Cannot ${action} "${name}": ${ids} does not define it; check the name`, {
       name,
     });
+  }
+
+  isDurable(name: string): boolean {
+    return this.#topics.get(name)?.event?.policy.delivery === "durable";
+  }
+
+  /** Does the pattern name events that are stored? */
+  hasDurable(pattern: string): boolean {
+    return this.names().some((name) => this.isDurable(name) && matches(pattern, name));
   }
 
   /** All names of the contracts, in their order. */

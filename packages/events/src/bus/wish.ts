@@ -1,6 +1,9 @@
 import { compileWhere, type Match } from "../core/topic.ts";
 import type { Since, Where } from "../session/messages.ts";
+import type { Gap } from "../session/session.ts";
+import type { Meta } from "./event-bus.ts";
 import type { BusLink } from "./link.ts";
+import { Position } from "./position.ts";
 
 /**
  * Something that is wanted, by a subscription of this bus or by a peer: to hear a pattern, or to be asked a command.
@@ -17,10 +20,18 @@ export class Wish {
   readonly remoteId: number;
   /** Links that were told and have not answered yet. */
   readonly pending: Set<BusLink> = new Set<BusLink>();
+  /** Links that were told a stored start and have not come to its end: what they send to all may come too early. */
+  readonly catching: Set<BusLink> = new Set<BusLink>();
+  /** The same for what this bus stored itself. */
+  isReading: boolean = false;
+  /** Of a peer: it was told that its start is complete. */
+  isSettled: boolean = false;
   /** A peer answered, or is gone. */
   onAnswer: ((link: BusLink) => void) | undefined;
-  /** For this bus's own wish with `since`: takes what is meant for it alone. */
-  onSnapshot: ((data: unknown, extra: SnapshotExtra, link: BusLink | undefined) => void) | undefined;
+  /** For this bus's own wish: takes what is meant for it alone. */
+  onDirected: ((data: unknown, meta: Meta, link: BusLink | undefined) => void) | undefined;
+  onGap: ((gap: Gap) => void) | undefined;
+  #position: Position | undefined;
 
   constructor(
     as: "hear" | "handle",
@@ -37,15 +48,30 @@ export class Wish {
     this.since = since;
     this.link = link;
     this.remoteId = remoteId;
+    if (typeof since === "object") this.position.adopt(since.after, "");
+  }
+
+  /** It starts with stored events. */
+  get isStored(): boolean {
+    return this.since !== undefined && this.since !== "last";
+  }
+
+  /** How far it has come in what is stored. */
+  get position(): Position {
+    return (this.#position ??= new Position());
+  }
+
+  /** Where it starts when it is told now: a stored start goes on behind what came already. */
+  get start(): Since | undefined {
+    const after = this.isStored ? this.position.tell() : undefined;
+    return after === undefined ? this.since : { after };
+  }
+
+  isCatching(from: BusLink | undefined): boolean {
+    return from === undefined ? this.isReading : this.catching.has(from);
   }
 
   answered(link: BusLink): void {
     if (this.pending.delete(link)) this.onAnswer?.(link);
   }
-}
-
-export interface SnapshotExtra {
-  readonly name: string;
-  readonly origin: { readonly busId: string; readonly role: string };
-  readonly snapshot?: boolean;
 }

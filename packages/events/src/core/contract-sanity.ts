@@ -66,6 +66,9 @@ function checkEvent({ options, payload }: EventDef<unknown>, table: ContractTabl
       refuse(`"${option}" works with delivery "latest" alone, and this one is "${delivery}"`);
     }
   }
+  if (delivery === "durable" && (options.lane ?? "main") !== "main") {
+    refuse(`"lane" of a durable event is "main": stored and new ones follow each other in one lane`);
+  }
   if (everyMs !== undefined) checkPositive("everyMs", everyMs, refuse);
   const fields = typeof key === "string" ? [key] : (key ?? []);
   checkFields(fields, payload, "its payload", refuse);

@@ -31,7 +31,7 @@ const STRIDE: ReadonlyMap<number, number> = new Map<number, number>([
   [FRAME_TYPE.progress, 2],
   [FRAME_TYPE.cancel, 2],
   [FRAME_TYPE.behind, 2],
-  [FRAME_TYPE.lost, 5],
+  [FRAME_TYPE.lost, 6],
 ]);
 
 export function typeOf(message: Message): number {
@@ -59,8 +59,10 @@ export function slotsOf(message: Message): unknown[] {
       return [message.id, message.reason ?? null];
     case "behind":
       return [message.added.map(originSlot), [...message.removed]];
-    case "lost":
-      return [LANES.indexOf(message.lane), message.from, message.to, message.reason, message.names ?? null];
+    case "lost": {
+      const { lane, from, to, reason, names, sub } = message;
+      return [LANES.indexOf(lane), from, to, reason, names ?? null, sub ?? null];
+    }
   }
 }
 
@@ -210,7 +212,9 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
       const from = uint(slots[1], "a number");
       const to = uint(slots[2], "a number");
       const names = slots[4] === null ? undefined : readCounts(slots[4]);
-      return { t: "lost", lane, from, to, reason: text(slots[3], "a reason", TEXT_LIMIT), ...(names && { names }) };
+      const reason = text(slots[3], "a reason", TEXT_LIMIT);
+      const sub = slots[5] === null ? undefined : uint(slots[5], "a subscription");
+      return { t: "lost", lane, from, to, reason, ...(names && { names }), ...(sub !== undefined && { sub }) };
     }
     default: {
       const added = list(slots[0], "buses behind").map(readOrigin);

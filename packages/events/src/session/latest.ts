@@ -66,8 +66,9 @@ export class Latest {
     this.#disarm();
   }
 
-  flushAll(): void {
-    for (const key of this.#slots.keys()) this.flush(key);
+  /** Of all keys that begin so. */
+  flushAll(start = ""): void {
+    for (const key of this.#slots.keys()) if (key.startsWith(start)) this.flush(key);
   }
 
   clear(): void {

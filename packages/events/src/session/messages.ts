@@ -36,8 +36,8 @@ export interface SendPolicy {
   /** For `latest`. Undefined: one key for the event. */
   readonly keyOf?: (data: unknown) => string;
   readonly everyMs?: number;
-  /** Names of `latest` events whose value under the same key goes out before this one. */
-  readonly flushes?: readonly { readonly name: string; readonly keyOf: (data: unknown) => string }[];
+  /** Names of `latest` events whose value under the same key goes out before this one; without `keyOf` those of all keys. */
+  readonly flushes?: readonly { readonly name: string; readonly keyOf?: (data: unknown) => string }[];
   readonly queue?: QueueLimit;
   readonly maxBytes: number;
 }
@@ -95,4 +95,6 @@ export type Message =
       readonly to: number;
       readonly reason: string;
       readonly names?: Readonly<Record<string, number>>;
+      /** One subscription of the receiver misses it, and nobody else. */
+      readonly sub?: number;
     };

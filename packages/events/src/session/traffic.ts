@@ -101,7 +101,10 @@ export class Traffic {
 
   event(policy: SendPolicy, data: unknown, extra?: EventExtra): void {
     if (policy.flushes !== undefined) {
-      for (const { name, keyOf } of policy.flushes) this.#latest.flush(latestKey(name, keyOf(data)));
+      for (const { name, keyOf } of policy.flushes) {
+        if (keyOf === undefined) this.#latest.flushAll(latestKey(name, ""));
+        else this.#latest.flush(latestKey(name, keyOf(data)));
+      }
     }
     if (policy.delivery === "volatile" && this.#road === undefined) {
       this.droppedEvents++;
