@@ -76,6 +76,13 @@ function start(...args: string[]): Run {
 }
 const run = (...args: string[]) => start(...args).ended;
 
+/** What was printed, one a line. */
+const events = (text: string): unknown[] =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
+
 /** Studio with a recording; ended with the test's other processes. */
 async function served(file: string, ...args: string[]): Promise<{ address: string; server: Run }> {
   const server = start("replay", file, "--open", "--port", "0", ...args);
@@ -126,11 +133,12 @@ afterEach(async () => {
   expect(said).toEqual([]);
 });
 
-test("[R-REP-1] a recorded run prints as any other, and a replay prints the same lines again", async () => {
+test("[R-REP-1] a recorded run prints as any other, and a replay prints the same events again", async () => {
   const lines = readFileSync(join(folder, "slow.ndjson"), "utf8");
-  expect(lines.trim().split("\n").length).toBeGreaterThan(300);
-  const again = await run("replay", "slow.atj", "--json");
-  expect(again).toEqual({ code: 0, stdout: lines, stderr: "" });
+  const { code, stdout, stderr } = await run("replay", "slow.atj", "--json");
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(events(stdout).length).toBeGreaterThan(300);
+  expect(events(stdout)).toEqual(events(lines));
   const recorded = await run("run", "effect.blueprint.yaml", "--record", "plain.atj");
   const plain = await run("run", "effect.blueprint.yaml");
   expect([recorded.code, recorded.stdout]).toEqual([plain.code, plain.stdout]);
@@ -171,8 +179,9 @@ test("[R-REP-4] a torn recording plays up to its last good record and says so", 
   expect(code).toBe(0);
   expect(stderr).toMatch(/warning: the recording is torn: .* behind record \d+ cannot be read/);
   const lines = readFileSync(join(folder, "slow.ndjson"), "utf8");
-  expect(stdout.length).toBeGreaterThan(10_000);
-  expect(lines.startsWith(stdout)).toBe(true);
+  const kept = events(stdout);
+  expect(kept.length).toBeGreaterThan(100);
+  expect(kept).toEqual(events(lines).slice(0, kept.length));
   expect((await run("replay", "torn.atj", "--speed", "0")).stderr).toContain("the execution has not ended there");
 });
 
@@ -184,8 +193,10 @@ test("[R-REP-4] a run that is killed in the middle leaves a recording that plays
   const { code, stdout } = await run("replay", "killed.atj", "--json");
   expect(code).toBe(0);
   expect(stdout).toContain('"runtime:started"');
-  const shorter = Math.min(stdout.length, printed.lastIndexOf("\n") + 1);
-  expect(stdout.slice(0, shorter)).toBe(printed.slice(0, shorter));
+  // Each of the two may have got a little further than the other.
+  const [kept, told] = [events(stdout), events(printed.slice(0, printed.lastIndexOf("\n") + 1))];
+  const both = Math.min(kept.length, told.length);
+  expect(kept.slice(0, both)).toEqual(told.slice(0, both));
 });
 
 test("[R-REP-5] what is no recording is said to be none", async () => {
