@@ -202,14 +202,14 @@ test(
   "[E-REAL-11] clients and servers of two kinds in one process reconnect without touching each other",
   LONG,
   async () => {
-    const pairs = [];
-    for (const [, socket] of clients) {
+    const pair = async (socket: { WebSocket?: WebSocketClass }) => {
       const stand = await served();
       const ui = flowBus("ui");
       const { link, states } = await dial(ui, stand.url, socket);
-      pairs.push({ ...stand, ui, link, states, ...(await tallies(stand.host, ui)) });
-    }
-    const [first, second] = pairs as [(typeof pairs)[0], (typeof pairs)[0]];
+      return { ...stand, ui, link, states, ...(await tallies(stand.host, ui)) };
+    };
+    const [first, second] = [await pair(clients[0]![1]), await pair(clients[1]![1])];
+    const pairs = [first, second];
     let n = 0;
     const emit = async (): Promise<void> => {
       for (const end = n + 1_000; n < end; n += 1) {
