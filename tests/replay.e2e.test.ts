@@ -295,6 +295,9 @@ test("[ST-REP-7] [ST-REP-1] shows the recording at its end, and goes back and fo
   const page = await openPage(address);
   await state(page, "Completed").waitFor();
   expect(page.url()).not.toContain("token");
+  // The whole Blueprint is there, wires included, though no host has it.
+  expect(await page.locator("[data-node]").count()).toBe(7);
+  expect(await page.locator(".react-flow__edge").count()).toBe(6);
   const last = await place(page);
   expect(await slider(page).getAttribute("max")).toBe(String(last));
   await slider(page).fill("150");
