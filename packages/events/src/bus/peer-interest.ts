@@ -141,9 +141,8 @@ export class PeerInterest {
         if (isWanted()) this.#link.send({ t: "suback", id: wish.remoteId, ...(cursor === "" ? {} : { cursor }) }, lane);
       });
     };
-    if (wish.as === "handle" || !topics.hasDurable(wish.pattern))
-      this.#link.send({ t: "suback", id: wish.remoteId }, lane);
-    else if (history === undefined) send("");
+    if (wish.as === "handle") this.#link.send({ t: "suback", id: wish.remoteId }, lane);
+    else if (history === undefined || !topics.hasDurable(wish.pattern)) send("");
     else history.whereNow(send);
   }
 

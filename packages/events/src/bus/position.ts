@@ -17,9 +17,9 @@ export function readId(text: string): StoredId | undefined {
 
 /** The parts of a cursor. Throws JOURNAL for a text that is none. */
 export function readCursor(cursor: string): StoredId[] {
-  const ids = cursor.split(" ", LIVES_KEPT + 1).map(readId);
+  const ids = cursor.split(" ").map(readId);
   const known = ids.filter((id) => id !== undefined);
-  if (known.length === ids.length && known.length <= LIVES_KEPT) return known;
+  if (known.length === ids.length) return known;
   const text = `Cannot start after "${cursor.slice(0, 100)}": it is no cursor; use the meta.cursor of a stored event`;
   throw new EventsError("JOURNAL", text);
 }
