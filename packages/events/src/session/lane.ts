@@ -31,6 +31,7 @@ export interface Sent {
 interface Chunking {
   readonly bytes: Uint8Array;
   at: number;
+  readonly isVolatile: boolean;
   readonly index: number;
   readonly names: ReadonlyMap<string, number> | undefined;
 }
@@ -188,7 +189,7 @@ export class Lane {
     whole[1] = flags;
     new DataView(whole.buffer).setUint32(4, encoded.byteLength, true);
     whole.set(encoded, CHUNK_HEADER);
-    this.#chunking = { bytes: whole, at: 0, index, names };
+    this.#chunking = { bytes: whole, at: 0, isVolatile, index, names };
     return this.#chunk(this.#chunking);
   }
 
@@ -201,7 +202,7 @@ export class Lane {
     if (isLast) this.#chunking = undefined;
     // The whole message is what is lost with any of its parts; it is named on the last one.
     const names = isLast ? chunking.names : undefined;
-    return this.#frame(FRAME_TYPE.chunk, flags, part, part.byteLength, false, chunking.index, names);
+    return this.#frame(FRAME_TYPE.chunk, flags, part, part.byteLength, chunking.isVolatile, chunking.index, names);
   }
 
   #frame(
@@ -256,11 +257,16 @@ export class Lane {
   /** The connection is gone: volatile events on their way are not sent again. Returns how many were let go. */
   dropVolatile(): number {
     let dropped = this.outbox.remove((entry) => entry.policy?.delivery === "volatile").length;
+    if (this.#chunking?.isVolatile === true) {
+      // The peer's part of it is dropped with the next message that comes in chunks.
+      this.#chunking = undefined;
+      dropped++;
+    }
     this.#unacked = this.#unacked.map((sent) => {
-      if (!sent.isVolatile || sent.names === undefined) return sent;
-      for (const count of sent.names.values()) dropped += count;
-      const body = this.#medium === "bytes" ? packFrame(sent.type, 0, this.code, sent.seq, 0, EMPTY_LIST) : [];
-      return { ...sent, flags: 0, payload: body, names: undefined };
+      if (!sent.isVolatile) return sent;
+      for (const count of sent.names?.values() ?? []) dropped += count;
+      const body = this.#medium === "bytes" ? packFrame(FRAME_TYPE.events, 0, this.code, sent.seq, 0, EMPTY_LIST) : [];
+      return { ...sent, type: FRAME_TYPE.events, flags: 0, payload: body, names: undefined };
     });
     return dropped;
   }
@@ -290,7 +296,9 @@ export class Lane {
 
   /** What waits and is no event means something in its own session alone: interest and requests are told anew. */
   dropMessages(): void {
-    this.outbox.remove(({ policy, lost, type }) => policy === undefined && lost === undefined && type !== FRAME_TYPE.lost);
+    this.outbox.remove(
+      ({ policy, lost, type }) => policy === undefined && lost === undefined && type !== FRAME_TYPE.lost,
+    );
   }
 }
 

@@ -63,6 +63,12 @@ export class Outbox {
     if (entry.policy?.queue !== undefined) this.#admit(entry, entry.policy);
   }
 
+  /** What waits under `key`, or under all that begin with it, stays in its place: later values do not replace it. */
+  seal(key: string, isPrefix: boolean): void {
+    if (!isPrefix) this.#byKey.delete(key);
+    else for (const each of this.#byKey.keys()) if (each.startsWith(key)) this.#byKey.delete(each);
+  }
+
   shift(): Entry | undefined {
     const entry = this.#first;
     if (entry !== undefined) this.#unlink(entry);

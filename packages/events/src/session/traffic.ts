@@ -102,8 +102,10 @@ export class Traffic {
   event(policy: SendPolicy, data: unknown, extra?: EventExtra): void {
     if (policy.flushes !== undefined) {
       for (const { name, keyOf } of policy.flushes) {
-        if (keyOf === undefined) this.#latest.flushAll(latestKey(name, ""));
-        else this.#latest.flush(latestKey(name, keyOf(data)));
+        const ended = latestKey(name, keyOf?.(data) ?? "");
+        if (keyOf === undefined) this.#latest.flushAll(ended);
+        else this.#latest.flush(ended);
+        for (const lane of this.lanes) lane.outbox.seal(ended, keyOf === undefined);
       }
     }
     if (policy.delivery === "volatile" && this.#road === undefined) {

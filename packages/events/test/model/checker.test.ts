@@ -8,7 +8,15 @@ import { Emissions, Hearing, livenessFaults, safetyFaults } from "./model.ts";
 function world(name: string, since = false) {
   const emissions = new Emissions();
   for (let step = 1; step <= 3; step++) {
-    emissions.all.push({ name, from: "a", n: step, key: "a0", step, cutOff: step === 2 ? ["host"] : [] });
+    emissions.all.push({
+      name,
+      from: "a",
+      n: step,
+      key: "a0",
+      step,
+      cutOff: step === 2 ? ["host"] : [],
+      ways: new Map(),
+    });
   }
   const hearing = new Hearing("host", "*", undefined, since, 0);
   hearing.known.set("a", 0);

@@ -12,6 +12,8 @@ export interface Emitted {
   readonly step: number;
   /** Buses that were cut off from the emitter at that moment. */
   readonly cutOff: readonly At[];
+  /** The ways to its neighbours at that moment, see `World.wayBetween`. */
+  readonly ways: ReadonlyMap<At, number | undefined>;
 }
 
 type Heard =

@@ -1,3 +1,4 @@
+import type { Meta } from "../../src/index.ts";
 import { EVENTS, type Told } from "./contract.ts";
 import { Emissions, Hearing, livenessFaults, safetyFaults } from "./model.ts";
 import { Requests } from "./requests.ts";
@@ -58,6 +59,18 @@ class Player {
       case "emit":
         for (let i = 0; i < step.count; i++) this.#emit(at, step.name, step.key);
         return;
+      case "story":
+        for (let i = 0; i < step.count; i++) this.#emit(at, "told:progress", step.key);
+        return this.#emit(at, "told:end", step.key);
+      case "lose":
+        world.roads[road]!.stall();
+        for (let i = 0; i < step.count; i++) {
+          this.#emit(at, step.name, i);
+          await world.pass(1);
+        }
+        // Longer than silence and window together.
+        await world.pass(130_000);
+        return world.roads[road]!.flow();
       case "emit-large":
         return this.#emit(at, step.name, 0, LARGE);
       case "hear":
@@ -113,7 +126,8 @@ class Player {
     const isVolatile = EVENTS[name]!.delivery === "volatile";
     const near: readonly At[] = at === "host" ? ["a", "b"] : ["host"];
     const cutOff = isVolatile ? near.filter((to) => this.#world.buses.has(to) && !this.#world.isOpen(at, to)) : [];
-    emissions.all.push({ name, from: at, n: told.n, key: id, step: this.#step, cutOff });
+    const ways = new Map(near.map((to) => [to, this.#world.wayBetween(at, to)]));
+    emissions.all.push({ name, from: at, n: told.n, key: id, step: this.#step, cutOff, ways });
     this.#world.bus(at).emit(name, told);
   }
 
@@ -121,7 +135,11 @@ class Player {
     // A key belongs to one emitter; a page asks for the host's.
     const key = keyNumber === undefined ? undefined : `${at === "host" ? "a" : "host"}${keyNumber}`;
     const hearing = new Hearing(at, pattern, key, isSince, this.#step);
-    const off = this.#world.bus(at).on(pattern, (data, meta) => hearing.hear(data as Told, meta), {
+    const hear = (told: Told, meta: Meta): void => {
+      hearing.hear(told, meta);
+      this.#heardVolatile(hearing, meta.name, told);
+    };
+    const off = this.#world.bus(at).on(pattern, hear, {
       ...(key === undefined ? {} : { where: { key } }),
       ...(isSince ? { since: "last" as const } : {}),
       onGap: (gap) => hearing.miss(gap),
@@ -136,6 +154,16 @@ class Player {
       }
     });
     this.#hearings.push({ hearing, stop: off });
+  }
+
+  /** S2: what was on its way when a link broke does not come over the next one. */
+  #heardVolatile({ at, findings, since }: Hearing, name: string, { from, n }: Told): void {
+    if (EVENTS[name]?.delivery !== "volatile" || at === from) return;
+    if (since) return; // It may have come in time, and been held until the snapshot was there.
+    const emitted = this.#emissions.all.find((each) => each.from === from && each.name === name && each.n === n);
+    if (emitted?.ways.has(at as At) !== true || emitted.ways.get(at as At) === this.#world.wayBetween(from as At, at))
+      return;
+    findings.push(`${name} ${n} of ${from} outlived its link`);
   }
 
   #stop({ hearing, stop }: { readonly hearing: Hearing; readonly stop: () => void }): void {

@@ -6,6 +6,8 @@ export type At = "a" | "host" | "b";
 
 export type Step =
   | { readonly do: "emit"; readonly at: At; readonly name: string; readonly key: number; readonly count: number }
+  | { readonly do: "story"; readonly at: At; readonly key: number; readonly count: number }
+  | { readonly do: "lose"; readonly road: number; readonly at: At; readonly name: string; readonly count: number }
   | { readonly do: "emit-large"; readonly at: At; readonly name: string }
   | {
       readonly do: "hear";
@@ -71,6 +73,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("stop" as const), which: fc.nat(30) }) },
+  {
+    // Progress, then what ends it.
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("story" as const), at, key, count: fc.integer({ min: 1, max: 4 }) }),
+  },
+  {
+    // Sent, not acknowledged, and the session is over.
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("lose" as const),
+      road,
+      at,
+      name: fc.constantFrom(...NAMES),
+      count: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({

@@ -56,3 +56,14 @@ test("[E-MOD-3] what is lost before the bus in the middle is a gap behind it too
   const steps = [...begin, ...lose];
   expect(await play(script(steps, 3))).toEqual([]);
 });
+
+test("[E-MOD-3] a new value under a key does not take away the one that an ending event flushed", async () => {
+  const story: Step = { do: "story", at: "host", key: 1, count: 1 };
+  const again: Step = { do: "emit", at: "host", name: "told:progress", key: 1, count: 2 };
+  expect(await play(script([hear, { do: "calm" }, story, again]))).toEqual([]);
+});
+
+test("[E-MOD-3] a volatile message in chunks does not outlive the link that it began to cross", async () => {
+  const steps: Step[] = [hear, { do: "calm" }, { do: "emit-large", at: "host", name: "told:volatile" }, cut];
+  expect(await play(script(steps))).toEqual([]);
+});
