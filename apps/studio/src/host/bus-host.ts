@@ -1,6 +1,5 @@
-/** The host over the bus: `RuntimeClient` on a WebSocket to the server that this page came from. */
+/** The host over the bus: `RuntimeClient` on the road that this page has to where it came from. */
 import { EventBus, type Gap, type Link as BusLink } from "@atomiton/events";
-import { webSocketTransport } from "@atomiton/events/websocket";
 import {
   libraryContract,
   RuntimeClient,
@@ -10,6 +9,7 @@ import {
 } from "@atomiton/runtime/client";
 
 import type { Host, Link, Watcher } from "./host.ts";
+import { roadToHost } from "./road.ts";
 
 export interface BusHostOptions {
   /** Of this page, given in the fragment of its address. */
@@ -36,7 +36,7 @@ export function openBusHost({ token }: BusHostOptions): Host {
   const hearers = new Set<(link: Link) => void>();
   /** Started here and not watched yet: watched from its first event on. */
   const begun = new Map<string, Execution>();
-  let now: Link = token === undefined ? NO_TOKEN : { at: "connecting" };
+  let now: Link = { at: "connecting" };
   let wasLive = false;
   let dialled: BusLink | undefined;
 
@@ -45,8 +45,9 @@ export function openBusHost({ token }: BusHostOptions): Host {
     for (const hear of hearers) hear(link);
   };
   const dial = (): void => {
-    if (token === undefined) return;
-    const link = bus.connect(webSocketTransport("/bus", { token }));
+    const road = roadToHost(token);
+    if (road === undefined) return tell(NO_TOKEN);
+    const link = bus.connect(road);
     dialled = link;
     // The state says the same as the rejection.
     link.ready.catch(() => {});

@@ -79,10 +79,10 @@ function isElectronPage({ process, window, top, navigator }: Surroundings): bool
   return process?.type === "renderer" || / Electron\//.test(navigator?.userAgent ?? "");
 }
 
-function pageOptions(bus: Joining, { process, require }: Surroundings): Parameters<typeof pageTransport>[0] {
+function pageOptions(bus: Joining, { process, require: load }: Surroundings): Parameters<typeof pageTransport>[0] {
   const contracts = idsOf(bus);
   // A page that has Node needs no preload.
-  const direct = process?.type === "renderer" && typeof require === "function" ? require("electron") : undefined;
+  const direct = process?.type === "renderer" && typeof load === "function" ? load("electron") : undefined;
   return { contracts, ...(direct?.ipcRenderer && { ipcRenderer: direct.ipcRenderer }) };
 }
 
