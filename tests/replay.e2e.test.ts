@@ -35,8 +35,10 @@ interface Run {
   says(text: RegExp): Promise<string>;
 }
 
-function start(...args: string[]): Run {
-  const child = spawn(process.execPath, [command, ...args], { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
+const start = (...args: string[]): Run => startWith(process.execPath, command, ...args);
+
+function startWith(program: string, ...args: string[]): Run {
+  const child = spawn(program, args, { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
   running.add(child);
   let stdout = "";
   let stderr = "";
@@ -264,6 +266,17 @@ test("[R-REP-9] Ctrl-C ends a replay", async () => {
   await playing.says(/Slow loop 1\.0\.0/);
   playing.child.kill("SIGINT");
   expect((await playing.ended).code).toBe(130);
+});
+
+test("[R-REP-10] a disk that takes no more ends the recording, not the run, and is told", async () => {
+  // Files of 16 KiB at most: what is over that is refused as on a full disk.
+  const limited = 'trap "" XFSZ; ulimit -f 16; exec "$0" "$@"';
+  const recorded = ["run", "slow.blueprint.yaml", "--record", "full.atj"];
+  const { code, stdout, stderr } = await startWith("bash", "-c", limited, process.execPath, command, ...recorded).ended;
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout).doubled).toHaveLength(40);
+  expect(stderr).toMatch(/warning: the recording is not whole: \d+ of its events are missing: .*too large/);
+  expect((await run("replay", "full.atj", "--speed", "0")).stderr).toContain("Slow loop 1.0.0");
 });
 
 /** A page that hears every complaint: errors and warnings of its console, what it throws, what it does not get. */
