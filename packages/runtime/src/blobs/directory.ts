@@ -36,12 +36,14 @@ export function openDirectory(dir: string | undefined): BlobMedium {
           }
         },
         async commit(hash) {
-          if (!temporary) await file.sync();
-          await file.close();
+          // What is there was flushed when it came.
           if ((await sizeOf(fileOf(hash))) !== undefined) {
+            await file.close();
             await rm(draft, { force: true });
             return false;
           }
+          if (!temporary) await file.sync();
+          await file.close();
           await chmod(draft, 0o444);
           const folder = join(root, hash.slice(0, 2));
           await mkdir(folder, { recursive: true });

@@ -2,7 +2,7 @@
  * Everything that a program has started: its process group and, on Linux, what left the group (`setsid`, daemons). These
  * are known by a mark in their environment, which children inherit; only a program that empties its environment is lost.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { census, startOf, type Running } from "./census.ts";
 
 /** Environment variable of the mark. */
 export const GROUP_MARK = "ATOMITON_GROUP";
@@ -14,6 +14,13 @@ export interface Group {
   /** Of the program, which leads the group. */
   readonly pid: number;
   readonly mark: string;
+  /** When the program began, in ticks of the census: nothing that it started is older. 0 where that is not known. */
+  readonly startedAt: number;
+}
+
+/** The group of a program that has just been started. */
+export function groupOf(pid: number, mark: string): Group {
+  return { pid, mark, startedAt: process.platform === "linux" ? startOf(pid) : 0 };
 }
 
 /** To every process of the group; to the program alone on Windows, which has no groups. Never throws. */
@@ -50,22 +57,14 @@ async function isAlive(group: Group): Promise<boolean> {
   }
 }
 
-/**
- * Linux. Zombies do not count: they run nothing, and a container's first process may never reap them, which for kill(2)
- * would look alive for ever.
- */
+/** Linux. What has not left the group, and of what began later whatever carries the mark. */
 async function members(group: Group): Promise<number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const entry = `${GROUP_MARK}=${group.mark}\0`;
-  const found = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-      // `pid (name) state ppid pgrp …`: the name may hold spaces and parentheses, so from the last one on.
-      const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (stat === "" || state === "Z" || state === "X") return false;
-      if (Number(pgrp) === group.pid) return true;
-      return (await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "")).includes(entry);
-    }),
-  );
-  return pids.filter((_, index) => found[index]).map(Number);
+  const isMember = async (one: Running): Promise<boolean> => {
+    if (one.group === group.pid) return true;
+    return one.startedAt >= group.startedAt && (await one.environ()).includes(entry);
+  };
+  const all = await census();
+  const found = await Promise.all(all.map(isMember));
+  return all.filter((_, index) => found[index]).map(({ pid }) => pid);
 }

@@ -8,7 +8,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { BlobAccess, SpawnOptions, SpawnResult } from "../blueprint/define-node.ts";
-import { GROUP_MARK, groupIsGone, signalGroup } from "./group.ts";
+import { GROUP_MARK, groupIsGone, groupOf, signalGroup } from "./group.ts";
 import type { Group } from "./group.ts";
 import { trackGroup } from "./live-groups.ts";
 import { bounded, feed, LINGER_MS, unlessHeldOpen } from "./pipes.ts";
@@ -55,7 +55,7 @@ export async function spawnGroup(
     ...options.env,
     [GROUP_MARK]: mark,
   });
-  const group: Group = { pid: child.pid!, mark };
+  const group = groupOf(child.pid!, mark);
   const untrack = trackGroup(group);
 
   let failure: { error: unknown } | undefined;
