@@ -1,13 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import type { Contract } from "../core/contract.ts";
-import { Emitter, type Listener } from "../core/emitter.ts";
+import { Emitter } from "../core/emitter.ts";
 import { EventsError } from "../core/errors.ts";
 import { newId, systemRandom } from "../core/ids.ts";
 import { systemClock } from "../core/system-clock.ts";
-import { isPattern, matches } from "../core/topic.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { EventExtra, Where } from "../session/messages.ts";
-import type { Gap, Peer } from "../session/session.ts";
+import type { Where } from "../session/messages.ts";
+import type { LinkState, Peer } from "../session/session.ts";
 import { SessionTable } from "../session/table.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Outcome } from "./ask.ts";
@@ -36,30 +35,27 @@ import type {
   StreamOptions,
   Subscription,
 } from "./event-bus.ts";
-import { Hearing, subscriptionOf, type Hearer } from "./hearing.ts";
+import { subscriptionOf, type Hearing } from "./hearing.ts";
 import { History } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { BusLink } from "./link.ts";
-import { concerns } from "./missing.ts";
 import { Network } from "./network.ts";
 import { Passage } from "./passage.ts";
-import { enter, leave } from "./permission.ts";
-import { readId } from "./position.ts";
 import { record } from "./record.ts";
-import { noHistory, noJournal, wrongWay } from "./refusals.ts";
+import { noJournal, wrongWay } from "./refusals.ts";
 import { replay } from "./replay.ts";
 import { Requests } from "./requests.ts";
-import { directedPolicy, Snapshots } from "./snapshots.ts";
+import { Snapshots } from "./snapshots.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { ruleFor, Topics, type Rule } from "./topics.ts";
 import { nextMessage, openStream } from "./waits.ts";
-import type { Wish } from "./wish.ts";
 
 type Options = BusOptions & { contract?: Contract; contracts?: readonly Contract[] };
 
 const LIMITS: Required<BusLimits> = { subscriptions: 10_000, requests: 1_024, waiting: 1_000, violations: 100 };
 
 /** The bus behind `EventBus`: names and payloads are checked here at run time, typed there. */
-class Bus implements Hub, Hearer {
+class Bus implements Hub {
   readonly id: string;
   readonly role: string;
   readonly topics: Topics;
@@ -73,8 +69,8 @@ class Bus implements Hub, Hearer {
   readonly requests: Requests;
   readonly snapshots: Snapshots;
   readonly history: History | undefined;
+  readonly subscriptions: Subscriptions;
   readonly #emitter: Emitter<Meta>;
-  readonly #hearings: Set<Hearing> = new Set<Hearing>();
   readonly #onError: (fault: unknown, context: FaultContext) => void;
   readonly #checksOwn: boolean;
   /** For replays that are under way; everything else asks `#isClosed`, which costs an emit nothing. */
@@ -104,6 +100,7 @@ class Bus implements Hub, Hearer {
       journal && new History(journal, { busId: this.id, role, fault: (what, where) => this.fault(what, where) });
     this.requests = new Requests(this);
     this.snapshots = new Snapshots(this);
+    this.subscriptions = new Subscriptions(this, this.#emitter);
     this.network = new Network(role);
     this.passage = new Passage({
       origin: Object.freeze({ busId: this.id, role }),
@@ -125,9 +122,7 @@ class Bus implements Hub, Hearer {
   }
 
   off(pattern: string, hear: (data: any, meta: Meta) => unknown): void {
-    for (const hearing of this.#hearings) {
-      if (hearing.pattern === pattern && hearing.original === hear) hearing.stop();
-    }
+    this.subscriptions.stop(pattern, hear);
   }
 
   emit(name: string, data: unknown): void {
@@ -208,18 +203,14 @@ class Bus implements Hub, Hearer {
   }
 
   replay(journal: Journal, options: ReplayOptions = {}): Promise<number> {
-    const optedIn = (name: string): Hearing[] =>
-      [...this.#hearings].filter((hearing) => hearing.replayed && matches(hearing.pattern, name));
-    const { topics, clock } = this;
+    const { topics, clock, subscriptions } = this;
     return replay(
       {
         topics,
         clock,
         closed: this.#closing.signal,
-        play: (name, data, meta) => {
-          for (const hearing of optedIn(name)) this.hear(hearing.listener, data, meta);
-        },
-        playGap: (gap) => this.#tellGap(gap, (hearing) => hearing.replayed),
+        play: (name, data, meta) => subscriptions.play(name, data, meta),
+        playGap: (gap) => subscriptions.playGap(gap),
         fault: (what, context) => this.fault(what, context),
       },
       journal,
@@ -236,8 +227,14 @@ class Bus implements Hub, Hearer {
     this.#sayOpen();
     const link = new BusLink(this, transport, policy);
     this.network.add(link);
+    this.network.changed(link);
     link.start();
     return link;
+  }
+
+  onLink(hear: (state: LinkState, link: Link) => void): () => void {
+    this.#assertOpen("hear", "links");
+    return this.network.onLink(hear, (fault, link) => this.fault(fault, { link }));
   }
 
   inspect(): BusReport {
@@ -266,10 +263,7 @@ class Bus implements Hub, Hearer {
       this.#closing.abort();
       this.#leaveSurroundings();
       const why = closed("use", "the bus");
-      for (const hearing of Array.from(this.#hearings)) {
-        hearing.stop();
-        hearing.onClosed?.(why);
-      }
+      this.subscriptions.close(why);
       this.requests.close();
       this.network.close("the bus was closed");
       this.passage.clear();
@@ -280,59 +274,6 @@ class Bus implements Hub, Hearer {
 
   // What links, requests and subscriptions call.
 
-  add(hearing: Hearing): void {
-    this.#emitter.add(hearing.listener);
-    this.#hearings.add(hearing);
-    for (const wish of hearing.wishes) this.network.want(wish);
-    for (const wish of hearing.wishes) {
-      if (wish.since === "last") this.snapshots.give(wish);
-      if (wish.isStored && this.history !== undefined) this.#read(this.history, hearing, wish);
-    }
-  }
-
-  get over(): BusLink | undefined {
-    return this.passage.over;
-  }
-
-  remove(hearing: Hearing): void {
-    this.#emitter.remove(hearing.listener);
-    this.#hearings.delete(hearing);
-    for (const wish of hearing.wishes) this.network.unwant(wish);
-  }
-
-  hear(listener: Listener<Meta>, data: unknown, meta: Meta, link?: BusLink): void {
-    if (!listener.active) return;
-    const before = enter(meta.peer);
-    const { over } = this.passage;
-    this.passage.over = link;
-    this.#emitter.call(listener, meta.name, data, meta);
-    this.passage.over = over;
-    leave(before);
-  }
-
-  hasDurable(pattern: string): boolean {
-    return this.topics.hasDurable(pattern);
-  }
-
-  namesOf(pattern: string): readonly string[] {
-    return this.topics.open ? [pattern] : this.topics.names().filter((name) => matches(pattern, name));
-  }
-
-  receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
-    if (wish.link === undefined) {
-      wish.onDirected?.(data, meta, link);
-      return;
-    }
-    const id = meta.id === undefined ? undefined : readId(meta.id);
-    if (id !== undefined) wish.position.advance(id, "");
-    wish.link.event(directedPolicy(rule.policy), data, { ...extra, origin: meta.origin, sub: wish.remoteId });
-  }
-
-  missedFor(wish: Wish, gap: Gap): void {
-    if (wish.link !== undefined) wish.link.send({ t: "lost", ...gap, sub: wish.remoteId }, gap.lane);
-    else this.#guard(wish.pattern, () => wish.onGap?.(gap));
-  }
-
   /** An emitted command that waited for a handshake has found a handler behind `link`. */
   emitLate(rule: Rule, data: unknown, link: BusLink): void {
     const command = this.topics.get(rule.name)?.command;
@@ -341,14 +282,6 @@ class Bus implements Hub, Hearer {
       this.requests.start(command, data, {}, (outcome) => this.#unheard(outcome, command, data)),
       link,
     );
-  }
-
-  missed(gap: Gap, link: BusLink): void {
-    // What the peer stores comes again: it is not missing.
-    const isMissed = (name: string, { wishes }: Hearing): boolean =>
-      !this.topics.isDurable(name) || !wishes.every((wish) => link.announcer.covers(wish));
-    this.#tellGap(gap, (hearing) => concerns(gap, hearing.pattern, this.topics, (name) => isMissed(name, hearing)));
-    this.network.passGap(gap, link);
   }
 
   rerouted(): void {
@@ -365,59 +298,7 @@ class Bus implements Hub, Hearer {
 
   #listen(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions): Hearing {
     this.#assertOpen("hear", pattern);
-    if (typeof hear !== "function") throw new TypeError(`Cannot hear "${pattern}": the listener is no function`);
-    if (!isPattern(pattern)) this.topics.need(pattern, "hear");
-    const { signal, since } = options;
-    if (since !== undefined && since !== "last" && !this.topics.hasDurable(pattern)) throw noHistory(pattern);
-    const hearing = new Hearing(this, pattern, hear, options);
-    if (signal?.aborted === true) {
-      hearing.listener.active = false;
-      return hearing;
-    }
-    if (signal !== undefined) {
-      const stop = (): void => hearing.stop();
-      signal.addEventListener("abort", stop, { once: true });
-      hearing.onStop = () => signal.removeEventListener("abort", stop);
-    }
-    this.add(hearing);
-    return hearing;
-  }
-
-  #tellGap(gap: Gap, concerns: (hearing: Hearing) => boolean): void {
-    for (const hearing of Array.from(this.#hearings)) {
-      if (hearing.onGap !== undefined && concerns(hearing)) this.#guard(hearing.pattern, () => hearing.onGap?.(gap));
-    }
-  }
-
-  #guard(name: string, run: () => void): void {
-    try {
-      run();
-    } catch (fault) {
-      this.fault(fault, { name });
-    }
-  }
-
-  /** Gives a subscription of this bus what this bus stored; what comes meanwhile waits in the journal. */
-  #read(history: History, hearing: Hearing, wish: Wish): void {
-    wish.isReading = true;
-    history.serve(wish, wish.start ?? "all", {
-      isWanted: () => hearing.listener.active,
-      take: ({ name, data, origin, id }, ts) => {
-        const meta: Meta = { name, origin, id, ts };
-        return new Promise<void>((passed) => {
-          const go = (staying: unknown): void => {
-            wish.onDirected?.(staying, meta, undefined);
-            passed();
-          };
-          this.passage.staying(name, data, meta, go, passed);
-        });
-      },
-      gap: (gap) => this.passage.staysAfter(() => this.missedFor(wish, gap)),
-      done: () => {
-        wish.isReading = false;
-        hearing.wasRead();
-      },
-    });
+    return this.subscriptions.listen(pattern, hear, options);
   }
 
   #emitCommand(rule: Rule, data: unknown): void {

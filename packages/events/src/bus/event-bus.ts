@@ -377,6 +377,14 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
   /** Links another bus over `transport`. Refusals show in `link.state` and `onError`. */
   connect(transport: Transport, policy?: ConnectPolicy): Link;
 
+  /**
+   * Calls `hear` with each link of this bus as it is now, then whenever one comes or changes its state: what a page shows
+   * as "connected". Local, and never sent to anybody. Call the result to stop.
+   *
+   * @example events.onLink(({ at }) => (banner.hidden = at === "open"));
+   */
+  onLink(hear: (state: LinkState, link: Link) => void): () => void;
+
   inspect(): BusReport;
 
   /**

@@ -9,7 +9,6 @@ import { SinceGate } from "./since-gate.ts";
 import { Wish } from "./wish.ts";
 
 export interface Hearer {
-  add(hearing: Hearing): void;
   remove(hearing: Hearing): void;
   /** The link that the message being dispatched came over. */
   readonly over: BusLink | undefined;

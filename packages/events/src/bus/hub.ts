@@ -1,16 +1,14 @@
 import type { Clock } from "../core/clock.ts";
-import type { EventExtra } from "../session/messages.ts";
-import type { Gap } from "../session/session.ts";
 import type { SessionTable } from "../session/table.ts";
-import type { BusLimits, FaultContext, Meta } from "./event-bus.ts";
+import type { BusLimits, FaultContext } from "./event-bus.ts";
 import type { History } from "./history.ts";
 import type { BusLink } from "./link.ts";
 import type { Network } from "./network.ts";
 import type { Passage } from "./passage.ts";
 import type { Requests } from "./requests.ts";
 import type { Snapshots } from "./snapshots.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 import type { Rule, Topics } from "./topics.ts";
-import type { Wish } from "./wish.ts";
 
 /** The bus, as its links and requests see it. */
 export interface Hub {
@@ -29,12 +27,8 @@ export interface Hub {
   readonly snapshots: Snapshots;
   /** What this bus stores; undefined without a journal. */
   readonly history: History | undefined;
-  receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void;
+  readonly subscriptions: Subscriptions;
   emitLate(rule: Rule, data: unknown, link: BusLink): void;
-  /** Something was lost on its way over `link`. */
-  missed(gap: Gap, link: BusLink): void;
-  /** Something that one wish alone misses. */
-  missedFor(wish: Wish, gap: Gap): void;
   /** A way for requests may have opened or closed. */
   rerouted(): void;
   /** Tells `onError`. Never throws. */

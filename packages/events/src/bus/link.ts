@@ -235,6 +235,7 @@ export class BusLink implements Link {
     if (state.at === "open" && !state.resumed) this.#opened();
     if (state.at === "waiting") this.announcer.away();
     if (state.at === "closed") this.#closed(state.why);
+    this.#hub.network.changed(this);
     for (const hear of Array.from(this.#stateHearers)) {
       try {
         hear(state);
@@ -290,7 +291,8 @@ export class BusLink implements Link {
     if (extra.sub === undefined) return this.#hub.passage.received(this, rule, arrival.data, meta, extra);
     const { sub } = extra;
     this.#hub.passage.directed(this, name, arrival.data, meta, (passed) => {
-      for (const wish of this.announcer.wishesOf(sub)) this.#hub.receivedFor(wish, this, rule, passed, meta, extra);
+      for (const wish of this.announcer.wishesOf(sub))
+        this.#hub.subscriptions.receivedFor(wish, this, rule, passed, meta, extra);
     });
   }
 
@@ -363,7 +365,7 @@ export class BusLink implements Link {
       const isMissed = ({ pattern }: Wish): boolean => durable.some((name) => matches(pattern, name));
       this.announcer.retell(isMissed, (run) => clock.endOfTick(run));
     }
-    this.#hub.missed(gap, this);
+    this.#hub.subscriptions.missed(gap, this);
   }
 
   #acknowledged(id: number, cursor: string | undefined): void {
@@ -379,7 +381,7 @@ export class BusLink implements Link {
   #missedBefore({ lane, from, to, reason, names, sub }: Extract<Message, { t: "lost" }>): void {
     const gap: Gap = { lane, from, to, reason, ...(names && { names }) };
     if (sub !== undefined) {
-      for (const wish of this.announcer.wishesOf(sub)) this.#hub.missedFor(wish, gap);
+      for (const wish of this.announcer.wishesOf(sub)) this.#hub.subscriptions.missedFor(wish, gap);
       return;
     }
     if (namesIn(gap, this.#hub.topics).some((name) => this.maySend(name))) return this.#missed(gap);

@@ -1,5 +1,5 @@
 import type { EventExtra, Origin } from "../session/messages.ts";
-import type { Gap } from "../session/session.ts";
+import type { Gap, LinkState } from "../session/session.ts";
 import type { BusLink } from "./link.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
@@ -8,6 +8,7 @@ import type { Wish } from "./wish.ts";
 export class Network {
   readonly links: Set<BusLink> = new Set<BusLink>();
   readonly #role: string;
+  readonly #linkHearers: Set<(link: BusLink) => void> = new Set<(link: BusLink) => void>();
   readonly #wishes: Set<Wish> = new Set<Wish>();
 
   constructor(role: string) {
@@ -31,6 +32,24 @@ export class Network {
   unwant(wish: Wish): void {
     if (!this.#wishes.delete(wish)) return;
     for (const link of this.links) link.announcer.remove(wish);
+  }
+
+  /** Told of each link as it is, then after each of its changes. */
+  onLink(hear: (state: LinkState, link: BusLink) => void, failed: (fault: unknown, link: BusLink) => void): () => void {
+    const tell = (link: BusLink): void => {
+      try {
+        hear(link.state, link);
+      } catch (fault) {
+        failed(fault, link);
+      }
+    };
+    this.#linkHearers.add(tell);
+    for (const link of this.links) tell(link);
+    return () => this.#linkHearers.delete(tell);
+  }
+
+  changed(link: BusLink): void {
+    for (const tell of Array.from(this.#linkHearers)) tell(link);
   }
 
   /** Every bus that is reached over the other links. */
@@ -89,5 +108,6 @@ export class Network {
   close(reason: string): void {
     for (const link of Array.from(this.links)) link.close(reason);
     this.#wishes.clear();
+    this.#linkHearers.clear();
   }
 }
