@@ -141,7 +141,7 @@ test("[E-DUR-12] who hears from several journals at once goes on in each behind 
   const after: number[] = [];
   await page.on("a:kept", ({ n }) => after.push(n), { since: { after: cursor } }).ready;
   await settle();
-  expect(heard.toSorted()).toEqual([1, 101]);
-  expect(after.toSorted()).toEqual([102, 2]);
+  expect(new Set(heard)).toEqual(new Set([1, 101]));
+  expect(new Set(after)).toEqual(new Set([2, 102]));
   await Promise.all([worker1.close(), worker2.close(), page.close()]);
 });
