@@ -4,6 +4,13 @@ import { defineConfig } from "vitest/config";
 /** Tests read the sources, unbuilt. */
 const conditions = ["@atomiton/source"];
 
+/**
+ * Tests that take their time: seeds, hostile frames, real media that break, kill -9, sizes. In the unit run they would
+ * cost the minute that a change may wait for.
+ */
+const faults = ["packages/*/test/{fault,model,real,size}/**/*.test.ts", "packages/*/test/**/*.slow.test.ts"];
+const notUnit = ["**/*.browser.test.ts", "**/*.e2e.test.ts", "**/node_modules/**"];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -14,8 +21,12 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "tests/*.test.ts"],
-          exclude: ["**/*.browser.test.ts", "**/*.e2e.test.ts", "**/node_modules/**"],
+          exclude: [...notUnit, ...faults],
         },
+      },
+      {
+        extends: true,
+        test: { name: "faults", include: faults, exclude: notUnit, testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {
         // Real Chromium, what runs in a page: transports, the page's tick.
@@ -56,6 +67,18 @@ export default defineConfig({
           include: ["tests/*.e2e.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Real Electron, on a screen that scripts/electron.sh provides.
+        extends: true,
+        test: {
+          name: "electron",
+          include: ["tests/electron/*.test.ts"],
+          globalSetup: ["tests/electron/build.ts"],
+          testTimeout: 40_000,
+          hookTimeout: 40_000,
           fileParallelism: false,
         },
       },
