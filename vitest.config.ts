@@ -22,6 +22,7 @@ export default defineConfig({
           name: "node",
           include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "tests/*.test.ts"],
           exclude: [...notUnit, ...faults],
+          testTimeout: 20_000,
         },
       },
       {
