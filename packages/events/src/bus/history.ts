@@ -74,9 +74,13 @@ export class History {
     else void this.#loaded.then(() => tell(this.#cursor()));
   }
 
-  /** Reads to the end for `wish`; what goes wrong is a gap to the reader and a fault of this side. */
-  serve(wish: Wish, since: Since, reader: Reader): void {
-    void this.#serve(wish, since, reader).catch((fault: unknown) => this.#owner.fault(fault, { name: wish.pattern }));
+  /** Reads to the end for `wish`; what goes wrong is a gap to the reader and a fault of this side. Never rejects. */
+  async serve(wish: Wish, since: Since, reader: Reader): Promise<void> {
+    try {
+      await this.#serve(wish, since, reader);
+    } catch (fault) {
+      this.#owner.fault(fault, { name: wish.pattern });
+    }
   }
 
   #cursor(): string {

@@ -69,9 +69,10 @@ export class Onion {
     else mark();
   }
 
+  /** What waits goes no further, and whoever waits for it is told. */
   clear(): void {
-    this.#queue = [];
     this.#layers = [];
+    for (const queued of this.#queue.splice(0)) if (typeof queued !== "function") queued.stopped(undefined);
   }
 
   #run({ message, core, stopped }: Queued): void {

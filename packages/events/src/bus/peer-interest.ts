@@ -14,6 +14,8 @@ import { Wish } from "./wish.ts";
 
 /** Names whose hearers are remembered. */
 const NAMES_KEPT = 10_000;
+/** Readings of stored events for one peer at a time: each holds a file open. The others wait for their turn. */
+const READ_AT_ONCE = 4;
 
 type Sub = Extract<Message, { t: "sub" }>;
 
@@ -27,6 +29,8 @@ export class PeerInterest {
   readonly #hearers: Map<string, readonly Wish[]> = new Map<string, readonly Wish[]>();
   /** Answers to subscriptions of the opening announcement, given when it is complete. */
   #owed: (() => void)[] = [];
+  #reading: number = 0;
+  #toRead: (() => Promise<void>)[] = [];
 
   constructor(hub: Hub, link: BusLink) {
     this.#hub = hub;
@@ -104,6 +108,7 @@ export class PeerInterest {
 
   clear(): void {
     this.#owed = [];
+    this.#toRead = [];
     for (const wish of this.#wishes.values()) this.#hub.network.unwant(wish);
     this.#wishes.clear();
     this.#handled.clear();
@@ -126,7 +131,7 @@ export class PeerInterest {
     wish.onAnswer = () => {
       if (wish.pending.size === 0 && !wish.isReading && isWanted()) this.#answer(wish, lane, isWanted);
     };
-    if (wish.isReading) this.#read(wish, isWanted);
+    if (wish.isReading) this.#readInTurn(() => this.#read(wish, isWanted));
     else wish.onAnswer(this.#link);
   }
 
@@ -146,31 +151,45 @@ export class PeerInterest {
     else history.whereNow(send);
   }
 
+  #readInTurn(read: () => Promise<void>): void {
+    if (this.#reading >= READ_AT_ONCE) {
+      this.#toRead.push(read);
+      return;
+    }
+    this.#reading += 1;
+    void read().then(() => {
+      this.#reading -= 1;
+      const next = this.#toRead.shift();
+      if (next !== undefined) this.#readInTurn(next);
+    });
+  }
+
   /** Sends it what this bus stored, as fast as the peer takes it. */
-  #read(wish: Wish, isWanted: () => boolean): void {
+  async #read(wish: Wish, isWanted: () => boolean): Promise<void> {
     const { history, passage, topics, role } = this.#hub;
     const link = this.#link;
-    history?.serve(wish, wish.since ?? "all", {
-      isWanted,
-      take: async ({ name, data, origin, id }, ts) => {
-        const rule = topics.get(name)?.event;
-        if (rule === undefined || !(rule.from?.has(role) ?? true) || !this.#mayHear(rule)) return;
-        await new Promise<void>((passed) => {
-          const go = (leaving: unknown): void => {
-            wish.position.advance(readId(id) as StoredId, "");
-            if (isWanted()) link.event(directedPolicy(rule.policy), leaving, { id, ts, origin, sub: wish.remoteId });
-            passed();
-          };
-          passage.leaving(name, data, { name, origin, id, ts }, go, passed);
-        });
-        await link.room();
-      },
-      gap: (gap) => passage.afterLeaving(() => link.send({ t: "lost", ...gap, sub: wish.remoteId }, "main")),
-      done: () => {
-        wish.isReading = false;
-        wish.onAnswer?.(link);
-      },
-    });
+    if (isWanted())
+      await history?.serve(wish, wish.since ?? "all", {
+        isWanted,
+        take: async ({ name, data, origin, id }, ts) => {
+          const rule = topics.get(name)?.event;
+          if (rule === undefined || !(rule.from?.has(role) ?? true) || !this.#mayHear(rule)) return;
+          await new Promise<void>((passed) => {
+            const go = (leaving: unknown): void => {
+              wish.position.advance(readId(id) as StoredId, "");
+              if (isWanted()) link.event(directedPolicy(rule.policy), leaving, { id, ts, origin, sub: wish.remoteId });
+              passed();
+            };
+            passage.leaving(name, data, { name, origin, id, ts }, go, passed);
+          });
+          await link.room();
+        },
+        gap: (gap) => passage.afterLeaving(() => link.send({ t: "lost", ...gap, sub: wish.remoteId }, "main")),
+        done: () => {
+          wish.isReading = false;
+          wish.onAnswer?.(link);
+        },
+      });
   }
 
   /**

@@ -145,7 +145,7 @@ export class Subscriptions implements Hearer {
   #read(history: History, hearing: Hearing, wish: Wish): void {
     const { passage } = this.#hub;
     wish.isReading = true;
-    history.serve(wish, wish.start ?? "all", {
+    void history.serve(wish, wish.start ?? "all", {
       isWanted: () => hearing.listener.active,
       take: ({ name, data, origin, id }, ts) => {
         const meta: Meta = { name, origin, id, ts };

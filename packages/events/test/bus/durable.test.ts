@@ -328,3 +328,43 @@ test("[E-DUR-9] a durable event in another lane than main is refused when the co
     /"main"/,
   );
 });
+
+test("[E-DUR-13] a peer reads a few subscriptions' past at a time, the others in their turn, and holds up nobody else", async () => {
+  const ring = ringJournal();
+  let reading = 0;
+  let most = 0;
+  const journal: Journal = Object.assign(Object.create(ring) as Journal, {
+    append: (value: unknown) => ring.append(value),
+    stats: () => ring.stats(),
+    flush: () => ring.flush(),
+    async *read(range: { from?: number; to?: number }) {
+      most = Math.max(most, ++reading);
+      try {
+        for await (const entry of ring.read(range)) {
+          await Promise.resolve();
+          yield entry;
+        }
+      } finally {
+        reading -= 1;
+      }
+    },
+  });
+  Object.defineProperty(journal, "last", { get: () => ring.last });
+  const host = make("host", { journal });
+  emitAll(host, 50);
+  const [greedy, modest] = [make("ui"), make("ui")];
+  await join(host, greedy);
+  await join(host, modest);
+  const readers = Array.from({ length: 100 }, () => reader());
+  const offs = readers.map(({ hear }) => greedy.on("run:done", hear, { since: "all" }));
+  const other = reader();
+  await modest.on("run:done", other.hear, { since: "all" }).ready;
+  expect(other.heard).toEqual(upTo(50));
+  // Half of them are not wanted any more before their turn.
+  for (const off of offs.slice(50)) off();
+  await Promise.all(offs.map(({ ready }) => ready));
+  for (const { heard } of readers.slice(0, 50)) expect(heard).toEqual(upTo(50));
+  expect(most).toBeLessThanOrEqual(5);
+  await settle();
+  expect([reading, host.faults]).toEqual([0, []]);
+});

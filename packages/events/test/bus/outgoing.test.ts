@@ -190,3 +190,39 @@ test("[E-BUS-55] before a snapshot goes what is held of its event under any key:
   joined.flush();
   expect(heard).toEqual(["=all9"]);
 });
+
+test("[E-BUS-14] a bus that closes while a layer holds stored events ends their reading, and gives the journal's reader back", async () => {
+  const contract = defineContract("kept@1", {
+    "a:b": event(z.object({ n: z.number() }), { from: ["host"], to: ["ui"], delivery: "durable" }),
+  });
+  const ring = ringJournal();
+  let reading = 0;
+  const journal = Object.assign(Object.create(ring) as typeof ring, {
+    append: (value: unknown) => ring.append(value),
+    stats: () => ring.stats(),
+    flush: () => ring.flush(),
+    async *read(range: { from?: number; to?: number }) {
+      reading += 1;
+      try {
+        yield* ring.read(range);
+      } finally {
+        reading -= 1;
+      }
+    },
+  });
+  Object.defineProperty(journal, "last", { get: () => ring.last });
+  const host = new EventBus({ contract, role: "host", journal });
+  const ui = new EventBus({ contract, role: "ui" });
+  for (let n = 1; n <= 5; n++) host.emit("a:b", { n });
+  const { layer, held } = holding("out");
+  host.use(layer);
+  await join(host, ui);
+  ui.on("a:b", () => undefined, { since: "all" });
+  host.emit("a:b", { n: 6 });
+  await settle();
+  expect([reading, held.length]).toEqual([1, 1]);
+  await host.close();
+  await settle();
+  expect(reading).toBe(0);
+  await ui.close();
+});
