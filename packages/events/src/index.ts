@@ -64,5 +64,5 @@ export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
 export { systemClock } from "./core/system-clock.ts";
 export type { Origin, Since, Where } from "./session/messages.ts";
-export type { Gap, LinkState, Peer, Violation } from "./session/session.ts";
+export type { Gap, LinkState, Peer, SessionGauges, Violation } from "./session/session.ts";
 export type { CloseCause, Connection, ConnectionEvents, Frame, Transport } from "./wire/transport.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
 import type { Journal, JournalStats } from "../journal/journal.ts";
 import type { Origin, Since, Where } from "../session/messages.ts";
-import type { Gap, LinkState, Peer, Violation } from "../session/session.ts";
+import type { Gap, LinkState, Peer, SessionGauges, Violation } from "../session/session.ts";
 import type { Transport } from "../wire/transport.ts";
 
 /** What is known of a message beside its payload. */
@@ -231,10 +231,12 @@ export interface LinkReport {
   readonly servedRequests: number;
   /** Waits for the handshake. */
   readonly waiting: number;
-  /** Dropped before the handshake for want of room. */
+  /** Dropped before the handshake: volatile events, and what found no room. */
   readonly dropped: number;
   readonly violations: Readonly<Partial<Record<Violation, number>>>;
   readonly gaps: readonly Gap[];
+  /** What waits, what is on its way and what was given up, over all sessions of this link. */
+  readonly session: SessionGauges | undefined;
   readonly behind: readonly Origin[];
 }
 

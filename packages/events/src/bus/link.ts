@@ -63,6 +63,7 @@ export class BusLink implements Link {
   #carried: ReadonlySet<string> = new Set<string>();
   #early: Early[] = [];
   #dropped: number = 0;
+  #hasOverflown: boolean = false;
   #settleReady: { resolve(peer: Peer): void; reject(fault: EventsError): void } | undefined;
 
   constructor(hub: Hub, transport: Transport, policy: ConnectPolicy) {
@@ -152,13 +153,17 @@ export class BusLink implements Link {
   forward(rule: Rule, data: unknown, extra: EventExtra, fate: Early["fate"], from?: BusLink): void {
     if (this.isClosed) return;
     if (!this.isTold) {
-      if (rule.policy.delivery === "volatile") return;
+      if (rule.policy.delivery === "volatile") {
+        this.#dropped += 1;
+        return;
+      }
       this.#early.push({ rule, data, extra, fate, from });
       if (this.#early.length > this.#hub.limits.waiting) {
         this.#early.shift();
         this.#dropped += 1;
-        if (this.#dropped === 1)
+        if (!this.#hasOverflown)
           this.#hub.fault(overflow(rule.name, this.#hub.limits.waiting), { name: rule.name, link: this });
+        this.#hasOverflown = true;
       }
       return;
     }
@@ -204,6 +209,7 @@ export class BusLink implements Link {
       dropped: this.#dropped,
       violations: Object.fromEntries(this.#violations),
       gaps: [...this.#gaps],
+      session: this.#session?.gauges(),
       behind: [...this.#behind.values()],
     };
   }

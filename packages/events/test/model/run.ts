@@ -228,8 +228,8 @@ class Player {
     for (const [at, bus] of world.buses) {
       const { listeners, deadlines, parkedRequests, links } = bus.inspect();
       this.#empty(at, { listeners, deadlines, parkedRequests });
-      for (const { hears, openRequests, servedRequests, waiting, dropped } of links) {
-        this.#empty(at, { hears: hears.length, openRequests, servedRequests, waiting, dropped });
+      for (const { hears, openRequests, servedRequests, waiting } of links) {
+        this.#empty(at, { hears: hears.length, openRequests, servedRequests, waiting });
       }
     }
     for (const bus of world.buses.values()) await bus.close();
