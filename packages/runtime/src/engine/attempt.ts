@@ -6,7 +6,7 @@
 import { NodeError, RuntimeError, type RtError } from "../errors.ts";
 import { runBlueprint } from "./blueprint-node.ts";
 import type { LoopConfig } from "./constructs.ts";
-import { makeContext } from "./context.ts";
+import { makeContext, type Prepared } from "./context.ts";
 import { isTrue, parseConfig } from "./expressions.ts";
 import { CancelReason, toRtError } from "./failure.ts";
 import { GRACE_MS } from "./host.ts";
@@ -22,12 +22,6 @@ export type Outcome =
   | { readonly kind: "failed"; readonly error: RtError }
   | { readonly kind: "skipped"; readonly why: string }
   | { readonly kind: "cancelled" };
-
-interface Prepared {
-  readonly inputs: Record<string, unknown>;
-  readonly config: unknown;
-  readonly idempotencyKey: string | undefined;
-}
 
 export class Attempt {
   readonly scheduler: Scheduler;
@@ -209,8 +203,16 @@ export class Attempt {
       result = Promise.reject(error);
     }
     result.then(
-      (value) => this.#afterProcesses(() => this.#succeed(value)),
-      (error: unknown) => this.#afterProcesses(() => this.#fail(error)),
+      (value) => {
+        const running = this.#running;
+        if (running?.size) this.#afterProcesses(running, () => this.#succeed(value));
+        else this.#succeed(value);
+      },
+      (error: unknown) => {
+        const running = this.#running;
+        if (running?.size) this.#afterProcesses(running, () => this.#fail(error));
+        else this.#fail(error);
+      },
     );
   }
 
@@ -262,14 +264,10 @@ export class Attempt {
   }
 
   /** The node has ended; processes that it left are told to end, and waited for. */
-  #afterProcesses(then: () => void): void {
-    if (!this.#running?.size) {
-      then();
-      return;
-    }
+  #afterProcesses(running: Set<Promise<unknown>>, then: () => void): void {
     const { clock } = this.scheduler.host;
     this.#processes?.abort(this.#aborted ?? new CancelReason("cancel", "its node has ended", clock.now(), GRACE_MS));
-    void Promise.allSettled(this.#running).then(then);
+    void Promise.allSettled(running).then(then);
   }
 
   /** The grace is over. Processes are being killed: their end is waited for; code that ignores its signal is not. */

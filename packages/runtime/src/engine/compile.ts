@@ -46,9 +46,10 @@ class Compiler {
   readonly secrets = new Set<string>();
   readonly #options: CompileOptions;
   readonly #ports = new Map<AnyNodeDef, NodePorts>();
-  readonly #outputs = new Map<NodePorts, PlanNode["outputs"]>();
+  readonly #outputs = new Map<NodePorts, Pick<PlanNode, "outputs" | "streams">>();
   readonly #defaults = new Map<AnyNodeDef, ReturnType<typeof compileConfig>>();
   readonly #templates = new Map<Blueprint, Template>();
+  readonly #names = new Map<string, string>();
 
   constructor(options: CompileOptions) {
     this.#options = options;
@@ -77,7 +78,7 @@ class Compiler {
       if (ref.from === "inputs") return { from: "inputs", port: ref.port };
       if (ref.from !== "node") return { from: ref.from };
       const node = ids.get(ref.node);
-      if (node !== undefined) return { from: "node", node, port: ref.port };
+      if (node !== undefined) return { from: "node", node, port: this.#shared(ref.port) };
       throw new RuntimeError("INVALID_BLUEPRINT", `Cannot wire "${ref.text}": there is no node "${ref.node}" here`, {
         file: blueprint.file,
         ...ref.at,
@@ -167,7 +168,7 @@ class Compiler {
       def,
       kind,
       inputs,
-      outputs: this.#outputsOf(ports),
+      ...this.#outputsOf(ports),
       after: decl.after.map(({ node, port, at }) => {
         const target = ids.get(node);
         if (target !== undefined) return { node: target, port };
@@ -184,6 +185,9 @@ class Compiler {
       child,
       key: kind === "loop" && typeof decl.with["key"] === "string" ? compileText(decl.with["key"]) : undefined,
       races: inputs.some((input) => input.multi && input.join === "race"),
+      neverSkipped:
+        decl.after.length === 0 &&
+        inputs.every(({ multi, join: how, required }) => (multi ? how === "all" : !required)),
       size: child ? Math.max(1, child.size) : 1,
     };
   }
@@ -230,13 +234,24 @@ class Compiler {
     return known;
   }
 
-  #outputsOf(ports: NodePorts): PlanNode["outputs"] {
-    let known = this.#outputs.get(ports);
-    if (!known) {
-      known = new Map([...ports.outputs].flatMap(([name, port]) => (port.def ? [[name, port.def] as const] : [])));
-      this.#outputs.set(ports, known);
-    }
-    return known;
+  #outputsOf(ports: NodePorts): Pick<PlanNode, "outputs" | "streams"> {
+    const known = this.#outputs.get(ports);
+    if (known) return known;
+    const outputs = new Map(
+      [...ports.outputs].flatMap(([name, port]) => (port.def ? [[name, port.def] as const] : [])),
+    );
+    const streams = [...outputs].flatMap(([name, port]) => (port.mode === "stream" ? [name] : []));
+    const own = { outputs, streams };
+    this.#outputs.set(ports, own);
+    return own;
+  }
+
+  /** One text for each port name, not one for each wire: values are looked up by it, and equal texts cost a comparison. */
+  #shared(name: string): string {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    this.#names.set(name, name);
+    return name;
   }
 
   /** Most nodes of a large graph share a definition whose ports depend on nothing. */

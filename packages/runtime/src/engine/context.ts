@@ -4,158 +4,176 @@ import type { LogLevel, NodeContext, SpawnOptions } from "../blueprint/define-no
 import { NodeError, RuntimeError } from "../errors.ts";
 import { spawnGroup } from "../process/spawn-group.ts";
 import type { Attempt } from "./attempt.ts";
-import { issuesText } from "./expressions.ts";
-import { streamOf } from "./inputs.ts";
 import type { InstanceMemory } from "./scope.ts";
+import { gather, withStreams } from "./streams.ts";
 
-/** Items that one stream port may gather in one attempt: streams are held in memory for now. */
-export const STREAM_ITEMS = 1_000_000;
-
-interface Prepared {
+/** What an attempt has resolved before its node runs. */
+export interface Prepared {
   readonly inputs: Record<string, unknown>;
   readonly config: unknown;
   readonly idempotencyKey: string | undefined;
 }
 
-/** What a node's `run` gets. Plain functions: a node may take them out of `ctx`. */
-export function makeContext(
-  attempt: Attempt,
-  { inputs, config, idempotencyKey }: Prepared,
-): NodeContext<any, any, any> {
-  const { scheduler, scope, node, number } = attempt;
-  const { recorder, host, facts, progress } = scheduler;
-  /** Counted and dropped: the execution has gone on without it. */
-  const isLate = (): boolean => {
-    if (attempt.isOver) scheduler.late++;
-    return attempt.isOver;
-  };
-  const refuseLate = (what: string): void => {
-    if (!isLate()) return;
-    throw new RuntimeError("E_STATE", `Cannot ${what} for "${attempt.path}": its attempt ${number} is over`);
-  };
-  const say =
-    (level: LogLevel) =>
-    (message: string, data?: unknown): void => {
-      if (!isLate()) recorder.log(attempt.path, number, level, String(message), data === undefined ? {} : { data });
-    };
-  let logs: NodeContext<any, any, any>["log"] | undefined;
-  const memory = (): InstanceMemory => {
-    let found = scope.memory.get(node.id);
-    if (!found) scope.memory.set(node.id, (found = { heartbeat: undefined, steps: new Map() }));
-    return found;
-  };
-  return {
-    executionId: facts.id,
-    get path() {
-      return attempt.path;
-    },
-    attempt: number,
-    recovery: 0,
-    get idempotencyKey() {
-      return idempotencyKey ?? instanceKey(facts.id, attempt.path);
-    },
-    fence: 1,
-    in: withStreams(attempt, inputs),
-    config: config as never,
-    get signal() {
-      return attempt.signal;
-    },
-    cwd: scope.template.cwd,
-    onConfig: () => undefined,
-    async emit(port: PropertyKey, item: unknown) {
-      refuseLate("emit an item");
+type Of<K extends keyof NodeContext<any, any, any>> = NodeContext<any, any, any>[K];
+
+/** What a node's `run` gets. */
+export const makeContext = (attempt: Attempt, prepared: Prepared): NodeContext<any, any, any> =>
+  new Context(attempt, prepared);
+
+/** Made for every attempt, so it holds two fields: what a node asks for is made when it asks. Each call is a plain function, which a node may take out of `ctx`. */
+class Context implements NodeContext<any, any, any> {
+  readonly #attempt: Attempt;
+  readonly #prepared: Prepared;
+  #in: Of<"in"> | undefined;
+  #log: Of<"log"> | undefined;
+
+  constructor(attempt: Attempt, prepared: Prepared) {
+    this.#attempt = attempt;
+    this.#prepared = prepared;
+  }
+
+  get executionId(): string {
+    return this.#attempt.scheduler.facts.id;
+  }
+  get path(): string {
+    return this.#attempt.path;
+  }
+  get attempt(): number {
+    return this.#attempt.number;
+  }
+  get recovery(): number {
+    return 0;
+  }
+  get idempotencyKey(): string {
+    return this.#prepared.idempotencyKey ?? instanceKey(this.executionId, this.path);
+  }
+  get fence(): number {
+    return 1;
+  }
+  get in(): Of<"in"> {
+    return (this.#in ??= withStreams(this.#attempt, this.#prepared.inputs));
+  }
+  get config(): Of<"config"> {
+    return this.#prepared.config as never;
+  }
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+  get cwd(): string {
+    return this.#attempt.scope.template.cwd;
+  }
+  get onConfig(): Of<"onConfig"> {
+    return () => undefined;
+  }
+  get blob(): Of<"blob"> {
+    return this.#attempt.scheduler.host.blobs;
+  }
+
+  get emit(): Of<"emit"> {
+    const attempt = this.#attempt;
+    return async (port: PropertyKey, item: unknown) => {
+      refuseLate(attempt, "emit an item");
       if (attempt.aborted) throw attempt.aborted;
       gather(attempt, String(port), item);
-    },
-    progress(done, total, message) {
-      if (isLate()) return;
+    };
+  }
+
+  get progress(): Of<"progress"> {
+    const attempt = this.#attempt;
+    return (done, total, message) => {
+      if (isLate(attempt)) return;
       if (!Number.isFinite(done) || (total !== undefined && !Number.isFinite(total))) {
         throw new RangeError(`Cannot report progress ${done} of ${total}: not numbers`);
       }
       attempt.hasReported = true;
+      const { scope, node } = attempt;
+      const { progress } = attempt.scheduler;
       progress.report(attempt.path, done, total, message);
       if (total !== undefined && total > 0) progress.advance(scope, node.id, Math.max(0, done / total));
-    },
-    get log() {
-      return (logs ??= { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") });
-    },
-    async secret(name) {
-      refuseLate("read a secret");
-      const secrets = scheduler.secretsOf(scope.template);
+    };
+  }
+
+  get log(): Of<"log"> {
+    const attempt = this.#attempt;
+    const say =
+      (level: LogLevel) =>
+      (message: string, data?: unknown): void => {
+        if (isLate(attempt)) return;
+        const extra = data === undefined ? {} : { data };
+        attempt.scheduler.recorder.log(attempt.path, attempt.number, level, String(message), extra);
+      };
+    return (this.#log ??= { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") });
+  }
+
+  get secret(): Of<"secret"> {
+    const attempt = this.#attempt;
+    return async (name) => {
+      refuseLate(attempt, "read a secret");
+      const secrets = attempt.scheduler.secretsOf(attempt.scope.template);
       if (Object.hasOwn(secrets, name)) return secrets[name]!;
       throw new NodeError(`Cannot read the secret "${name}": the Blueprint does not list it; add it to its "secrets"`, {
         code: "UNKNOWN_SECRET",
         class: "config",
         retryable: false,
       });
-    },
-    blob: host.blobs,
-    async step(key, work) {
-      refuseLate("run a step");
-      const { steps } = memory();
+    };
+  }
+
+  get step(): Of<"step"> {
+    const attempt = this.#attempt;
+    return async (key, work) => {
+      refuseLate(attempt, "run a step");
+      const { steps } = memoryOf(attempt);
       if (steps.has(key)) return steps.get(key) as never;
       const result = await work();
       steps.set(key, result);
       return result;
-    },
-    heartbeat(state) {
-      if (!isLate()) memory().heartbeat = state;
-    },
-    get lastHeartbeat() {
-      return scope.memory.get(node.id)?.heartbeat;
-    },
-    async spawn(command: string, args: string[], options: SpawnOptions = {}) {
-      refuseLate(`run "${command}"`);
-      const env = { ...options.env, ATOMITON_EXEC: facts.id };
-      const cwd = options.cwd ?? scope.template.cwd;
+    };
+  }
+
+  get heartbeat(): Of<"heartbeat"> {
+    const attempt = this.#attempt;
+    return (state) => {
+      if (!isLate(attempt)) memoryOf(attempt).heartbeat = state;
+    };
+  }
+  get lastHeartbeat(): unknown {
+    return this.#attempt.scope.memory.get(this.#attempt.node.id)?.heartbeat;
+  }
+
+  get spawn(): Of<"spawn"> {
+    const attempt = this.#attempt;
+    return async (command: string, args: string[], options: SpawnOptions = {}) => {
+      refuseLate(attempt, `run "${command}"`);
+      const env = { ...options.env, ATOMITON_EXEC: attempt.scheduler.facts.id };
+      const cwd = options.cwd ?? attempt.scope.template.cwd;
       const running = spawnGroup(command, args, {
         ...options,
         cwd,
         env,
-        blobs: host.blobs,
+        blobs: attempt.scheduler.host.blobs,
         signal: attempt.processSignal,
       });
       return await attempt.holdFor(running);
-    },
-  };
+    };
+  }
 }
 
-function withStreams(attempt: Attempt, inputs: Record<string, unknown>): any {
-  let values = inputs;
-  for (const input of attempt.node.inputs) {
-    const value = inputs[input.name];
-    if (input.port?.mode !== "stream" || value === undefined) continue;
-    if (values === inputs) values = { ...inputs };
-    const stream = (items: unknown): unknown => streamOf(attempt.scope, attempt.node, input, items as unknown[]);
-    values[input.name] = input.multi ? (value as unknown[]).map(stream) : stream(value);
-  }
-  return values;
+/** Counted and dropped: the execution has gone on without it. */
+function isLate(attempt: Attempt): boolean {
+  if (attempt.isOver) attempt.scheduler.late++;
+  return attempt.isOver;
 }
 
-function gather(attempt: Attempt, name: string, item: unknown): void {
-  const port = attempt.node.outputs.get(name);
-  if (port?.mode !== "stream") {
-    throw new TypeError(
-      `Cannot emit to "${name}" of "${attempt.path}": it is no stream port of ${attempt.node.def.type}`,
-    );
-  }
-  const checked = port.schema.safeParse(item);
-  const streams = (attempt.streams ??= new Map<string, unknown[]>());
-  const items = streams.get(name) ?? [];
-  if (!checked.success) {
-    throw new NodeError(
-      `Cannot take item ${items.length} on "${name}" of "${attempt.path}": ${issuesText(checked.error.issues)}; ${attempt.node.def.type} breaks its own schema`,
-      { code: "INVALID_OUTPUT", class: "internal", retryable: false },
-    );
-  }
-  if (items.length >= STREAM_ITEMS) {
-    throw new NodeError(
-      `Cannot take more than ${STREAM_ITEMS} items on "${name}" of "${attempt.path}": streams are held in memory for now; cut the input into parts`,
-      { code: "LIMIT", class: "resource", retryable: false },
-    );
-  }
-  if (items.length === 0) streams.set(name, items);
-  items.push(item);
+function refuseLate(attempt: Attempt, what: string): void {
+  if (!isLate(attempt)) return;
+  throw new RuntimeError("E_STATE", `Cannot ${what} for "${attempt.path}": its attempt ${attempt.number} is over`);
+}
+
+function memoryOf({ scope, node }: Attempt): InstanceMemory {
+  let found = scope.memory.get(node.id);
+  if (!found) scope.memory.set(node.id, (found = { heartbeat: undefined, steps: new Map() }));
+  return found;
 }
 
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";

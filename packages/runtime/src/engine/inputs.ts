@@ -1,3 +1,5 @@
+import type { z } from "zod";
+
 import { NodeError } from "../errors.ts";
 import { issuesText } from "./expressions.ts";
 import type { PlanInput, PlanNode, Source } from "./plan.ts";
@@ -27,6 +29,7 @@ function own(values: Readonly<Record<string, unknown>> | undefined, name: string
 
 /** All tokens are there: why the node must be skipped, or undefined when it may run. */
 export function whyNotReady(scope: Scope, node: PlanNode): string | undefined {
+  if (node.neverSkipped) return undefined;
   for (const { node: other, port } of node.after) {
     const name = scope.template.nodes[other]!.name;
     if (port !== undefined) {
@@ -59,14 +62,19 @@ function whyNotJoined(scope: Scope, { name, join, sources }: PlanInput): string 
 export function collectInputs(scope: Scope, node: PlanNode): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const input of node.inputs) {
-    const value = input.multi
-      ? sourcesOf(scope, node, input)
-          .map((source) => readSource(scope, source))
-          .filter((one) => one !== undefined)
-      : readSource(scope, input.sources[0]!);
+    const value = input.multi ? listOf(scope, sourcesOf(scope, node, input)) : readSource(scope, input.sources[0]!);
     if (value === undefined) continue;
     checkInput(scope, node, input, value);
     values[input.name] = value;
+  }
+  return values;
+}
+
+function listOf(scope: Scope, sources: readonly Source[]): unknown[] {
+  const values: unknown[] = [];
+  for (const source of sources) {
+    const value = readSource(scope, source);
+    if (value !== undefined) values.push(value);
   }
   return values;
 }
@@ -79,7 +87,7 @@ function sourcesOf(scope: Scope, node: PlanNode, { join, sources }: PlanInput): 
 
 /** The schema of a port that takes several wires describes one value, or the list of them. */
 function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInput, value: unknown): void {
-  if (!port) return;
+  if (!port || (port.mode === "value" && takesAnything(port.schema))) return;
   const where = (): string => `input "${name}" of "${pathOf(scope, node.id)}"`;
   if (port.mode === "stream") {
     const streams = multi ? (value as unknown[]) : [value];
@@ -97,6 +105,12 @@ function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInp
       );
     }
   }
+}
+
+/** `z.any()` and `z.unknown()` as they are: most ports of most nodes, and nothing to check. */
+export function takesAnything(schema: z.ZodType): boolean {
+  const { type, checks } = schema._zod.def;
+  return (type === "any" || type === "unknown") && (checks === undefined || checks.length === 0);
 }
 
 export function misfit(message: string): NodeError {

@@ -46,6 +46,8 @@ export interface PlanNode {
   readonly kind: "node" | "loop" | "blueprint";
   readonly inputs: readonly PlanInput[];
   readonly outputs: ReadonlyMap<string, PortDef<any, "value" | "stream">>;
+  /** Names of the stream ports among `outputs`. */
+  readonly streams: readonly string[];
   readonly after: readonly { readonly node: number; readonly port: string | undefined }[];
   readonly when: Compiled | undefined;
   /** The parsed configuration where it has no expression. */
@@ -61,6 +63,8 @@ export interface PlanNode {
   readonly handlesError: boolean;
   /** One of its ports takes the first value that comes. */
   readonly races: boolean;
+  /** Runs whatever its wires bring, also nothing: no need to look at them before. `when` is another matter. */
+  readonly neverSkipped: boolean;
   /** Longest way from here to the end, in nodes. */
   readonly weight: number;
   /** Share in the progress of its scope: 1, or what is inside. */

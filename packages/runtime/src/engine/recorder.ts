@@ -82,6 +82,8 @@ export class Recorder {
   #lastState = 0;
   #isOver = false;
   #isScheduled = false;
+  /** Changes that nobody heard: together they take one number, as a delta would. */
+  #hasUnheard = false;
   readonly #deltas: Delta[] = [];
   #started: RuntimeStarted | undefined;
   #progress: RuntimeProgress | undefined;
@@ -113,8 +115,11 @@ export class Recorder {
 
   nodeState(scope: Scope, node: number, state: number, why: string | undefined): void {
     if (this.#isOver) return;
+    if (!this.#options.isHeard()) {
+      this.#hasUnheard = true;
+      return;
+    }
     const { nodes } = this.#delta();
-    if (!this.#options.isHeard()) return;
     const { redact, clock } = this.#options;
     const entry: DeltaNode = {
       path: this.#path(scope, node),
@@ -129,6 +134,11 @@ export class Recorder {
   /** Sends what has gathered. Before a snapshot, a listener that comes, and everything that takes a number. */
   flush(): void {
     if (this.#isOver) return;
+    if (this.#hasUnheard) {
+      this.#hasUnheard = false;
+      this.#lastState = ++this.#seq;
+    }
+    if (this.#deltas.length === 0) return;
     for (let delta = this.#deltas.shift(); delta; delta = this.#deltas.shift()) {
       const prev = this.#lastState;
       this.#lastState = ++this.#seq;

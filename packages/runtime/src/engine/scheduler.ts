@@ -25,6 +25,7 @@ import {
   COMPLETED,
   FAILED,
   isFinalNode,
+  isNodeStep,
   PENDING,
   READY,
   RUNNING,
@@ -414,7 +415,9 @@ export class Scheduler implements Claimant {
   }
 
   #step(scope: Scope, node: number, to: number, why?: string): void {
-    checkNodeStep(() => pathOf(scope, node), scope.state[node]!, to);
+    const from = scope.state[node]!;
+    // Asked first: the path is made only for the refusal.
+    if (!isNodeStep(from, to)) checkNodeStep(() => pathOf(scope, node), from, to);
     scope.state[node] = to;
     if (why !== undefined) scope.why.set(node, why);
     this.recorder.nodeState(scope, node, to, why);

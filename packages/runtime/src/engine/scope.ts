@@ -89,7 +89,7 @@ export function makeScope(seq: number, seed: ScopeSeed): Scope {
     readers: template.readers.slice(),
     startedAt: new Float64Array(size),
     settledAt: new Float64Array(size),
-    outputs: Array.from({ length: size }),
+    outputs: Array<Values | undefined>(size).fill(undefined),
     fraction: new Float64Array(size),
     done: 0,
     remaining: size,

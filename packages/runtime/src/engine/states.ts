@@ -51,9 +51,11 @@ const LEGAL = Uint16Array.from(NODE_STATES, (state) =>
 export const isFinalNode = (state: number): boolean => state >= COMPLETED;
 export const isFinalExecution = (state: ExecState): boolean => EXECUTION_STEPS[state].length === 0;
 
+export const isNodeStep = (from: number, to: number): boolean => (LEGAL[from]! & (1 << to)) !== 0;
+
 /** Throws `E_STATE` unless an instance may go from `from` to `to`. */
 export function checkNodeStep(path: () => string, from: number, to: number): void {
-  if ((LEGAL[from]! & (1 << to)) !== 0) return;
+  if (isNodeStep(from, to)) return;
   throw refusal(`node "${path()}"`, NODE_STATES[from]!, NODE_STATES[to]!, NODE_STEPS);
 }
 
