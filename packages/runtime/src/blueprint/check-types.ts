@@ -8,14 +8,17 @@ import type { Report } from "./scope.ts";
 
 /** Formats are for people and forms: `format: uri` refuses nothing. */
 const OPTIONS = { strict: false, allErrors: true, logger: false, validateFormats: false } as const;
+/** One for all: to compile what schemas are judged by takes tens of milliseconds. It keeps nothing of what it judges. */
+const judge = new Ajv2020(OPTIONS);
 
 export function checkTypes(blueprint: Blueprint, report: Report): void {
   if (blueprint.inputs.size === 0 && blueprint.types.size === 0) return;
-  const compiler = new Ajv2020(OPTIONS);
+  // Its own for each Blueprint: whatever ids the schemas give themselves, those of another file do not meet them.
+  const compiler = new Ajv2020({ ...OPTIONS, validateSchema: false });
   const compile = (schema: object): ValidateFunction | string => {
     try {
-      if (compiler.validateSchema(schema) === true) return compiler.compile(schema);
-      const [first] = compiler.errors ?? [];
+      if (judge.validateSchema(schema) === true) return compiler.compile(schema);
+      const [first] = judge.errors ?? [];
       return `${first?.instancePath ?? ""} ${first?.message ?? "it is no schema"}`.trim();
     } catch (error) {
       return error instanceof Error ? error.message : String(error);

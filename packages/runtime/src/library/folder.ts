@@ -1,5 +1,6 @@
 /** The files of a library: found below one folder, read without leaving it. */
 
+import { isUtf8 } from "node:buffer";
 import { lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
@@ -67,13 +68,25 @@ export interface FoundFile {
   readonly text: string;
   /** Milliseconds since 1970. */
   readonly changedAt: number;
+  /** The same for as long as the file is; undefined where a change right after the reading might not show in it. */
+  readonly stamp: string | undefined;
+  /** Why its bytes are no text; `text` is empty then. */
+  readonly fault?: string;
 }
 
+/** A change shows in a file's times only when it comes later than their grain, which is two seconds at most. */
+const GRAIN_MS = 2_000;
+
 /**
- * Reads a Blueprint file below `dir`. `path` is relative to `dir`, or absolute.
+ * Reads a Blueprint file below `dir`. `path` is relative to `dir`, or absolute. `known` gives what was read at a path
+ * before: it is given back as long as the file's stamp is the same.
  * @throws RuntimeError UNKNOWN_BLUEPRINT when it is not there, not a Blueprint file, or (by `..` or a symbolic link) not below `dir`.
  */
-export function readBelow(dir: string, path: string): FoundFile {
+export function readBelow(
+  dir: string,
+  path: string,
+  known: (path: string) => FoundFile | undefined = () => undefined,
+): FoundFile {
   const refuse = (why: string, wayOut: string, cause?: unknown): RuntimeError =>
     new RuntimeError(
       "UNKNOWN_BLUEPRINT",
@@ -93,14 +106,27 @@ export function readBelow(dir: string, path: string): FoundFile {
       throw refuse("a symbolic link leads out of the library's folder", "put the file itself inside");
     if (!BLUEPRINT_FILE.test(real) || !lstatSync(real).isFile())
       throw refuse("it is no Blueprint file", "name the file itself");
-    const { size, mtimeMs } = statSync(real);
+    const { dev, ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs } = statSync(real, { bigint: true });
     if (size > MAX_FILE_BYTES)
       throw refuse(`it has ${size} bytes, the limit is ${MAX_FILE_BYTES}`, "split it into sub-blueprints");
-    return { path: inside.split(sep).join("/"), text: readFileSync(real, "utf8"), changedAt: Math.round(mtimeMs) };
+    const name = inside.split(sep).join("/");
+    const before = known(name);
+    const stamp = [real, dev, ino, size, mtimeNs, ctimeNs].join(":");
+    if (before?.stamp === stamp) return before;
+    const rested = Date.now() - Number(ctimeMs) > GRAIN_MS;
+    return { path: name, changedAt: Number(mtimeMs), stamp: rested ? stamp : undefined, ...textOf(readFileSync(real)) };
   } catch (error) {
     if (error instanceof RuntimeError) throw error;
     throw refuse(reason(error), "check the path", error);
   }
+}
+
+function textOf(bytes: Buffer): { text: string; fault?: string } {
+  const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  if (utf16) return { text: "", fault: "it is UTF-16, not UTF-8 text; save it as UTF-8" };
+  if (!isUtf8(bytes) || bytes.includes(0))
+    return { text: "", fault: "it is not UTF-8 text; save it as UTF-8, or name another file" };
+  return { text: bytes.toString("utf8") };
 }
 
 const leaves = (path: string): boolean => path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);

@@ -1,19 +1,18 @@
 /** The Blueprints of one folder, by id or path: listed, loaded, checked, and drawn. */
 
-import { createHash } from "node:crypto";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 
 import type { NodeCatalog } from "../blueprint/catalog.ts";
-import { examine, type Parsed } from "../blueprint/draft.ts";
+import type { Parsed } from "../blueprint/draft.ts";
 import type { Blueprint, NodeDecl, Problem } from "../blueprint/model.ts";
-import { parseBlueprint } from "../blueprint/parse.ts";
 import { formatPortType } from "../blueprint/port-type.ts";
-import { wayOut } from "../blueprint/suggest.ts";
+import { nearest, wayOut } from "../blueprint/suggest.ts";
 import { RuntimeError } from "../errors.ts";
 import type { BlueprintEntry, BlueprintInfo } from "../library-contract.ts";
-import { BLUEPRINT_FILE, findBlueprints, type FoundFile, readBelow, reason } from "./folder.ts";
+import { BLUEPRINT_FILE, findBlueprints, type FoundFile, reason } from "./folder.ts";
 import { type Graph, graphOf } from "./graph.ts";
+import { KeptFiles, type Opened } from "./kept-files.ts";
 
 export interface Library {
   /** As it was given. */
@@ -41,9 +40,6 @@ export interface LibraryOptions {
   catalog?: NodeCatalog;
 }
 
-/** Characters of the parsed files that are kept, the least recently used going first; a larger file is parsed each time. */
-const KEPT_CHARACTERS = 8 * 1024 * 1024;
-
 const NO_TYPES: NodeCatalog = { get: () => undefined, all: () => [] };
 
 /**
@@ -54,19 +50,15 @@ const NO_TYPES: NodeCatalog = { get: () => undefined, all: () => [] };
  */
 export const openLibrary = (dir: string, options: LibraryOptions = {}): Library => new FolderLibrary(dir, options);
 
-interface Opened extends Parsed {
-  readonly found: FoundFile;
-}
-
 class FolderLibrary implements Library {
   readonly dir: string;
   readonly #catalog: NodeCatalog | undefined;
-  readonly #parsed = new Map<string, { readonly parsed: Parsed; readonly characters: number }>();
-  #keptCharacters = 0;
+  readonly #files: KeptFiles;
 
   constructor(dir: string, { catalog }: LibraryOptions) {
     this.dir = dir;
     this.#catalog = catalog;
+    this.#files = new KeptFiles(dir);
   }
 
   async list(): Promise<BlueprintEntry[]> {
@@ -82,7 +74,7 @@ class FolderLibrary implements Library {
   }
 
   async load(idOrPath: string): Promise<Blueprint> {
-    const { blueprint, problems } = this.#checked(await this.#open(idOrPath));
+    const { blueprint, problems } = this.#judge(await this.#open(idOrPath));
     const errors = problems.filter((problem) => problem.severity === "error");
     if (blueprint && errors.length === 0) return blueprint;
     throw invalid(idOrPath, problems, errors);
@@ -90,12 +82,12 @@ class FolderLibrary implements Library {
 
   async describe(idOrPath: string): Promise<BlueprintInfo> {
     const opened = await this.#open(idOrPath);
-    const { blueprint, problems } = this.#checked(opened);
+    const { blueprint, problems } = this.#judge(opened);
     const entry = entryFor(opened.found, blueprint, problems);
-    const known = (await this.list()).find(({ file }) => file === opened.found.path);
+    const isShared = ((await this.#ids()).get(entry.id)?.length ?? 0) > 1;
     return {
       ...entry,
-      id: known?.id ?? entry.id,
+      id: isShared ? entry.file : entry.id,
       source: opened.found.text,
       graph: blueprint ? this.#graphOf(blueprint) : { nodes: [], wires: [] },
       inputs: [...(blueprint?.inputs.values() ?? [])].map(({ at: _at, type, ...input }) => ({
@@ -113,7 +105,7 @@ class FolderLibrary implements Library {
   }
 
   async graph(idOrPath: string): Promise<Graph> {
-    const { blueprint, problems } = await this.#open(idOrPath);
+    const { blueprint, problems } = (await this.#open(idOrPath)).parsed;
     if (!blueprint) throw invalid(idOrPath, problems, problems);
     return this.#graphOf(blueprint);
   }
@@ -121,7 +113,7 @@ class FolderLibrary implements Library {
   loadSub(path: string, fromFile: string): Parsed {
     const target = join(dirname(fromFile), path);
     try {
-      return this.#read(relative(resolve(this.dir), resolve(target)));
+      return this.#files.read(relative(resolve(this.dir), resolve(target))).parsed;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return {
@@ -136,8 +128,8 @@ class FolderLibrary implements Library {
 
   #entryOf(path: string): BlueprintEntry {
     try {
-      const opened = this.#read(path);
-      const { blueprint, problems } = this.#checked(opened);
+      const opened = this.#files.read(path);
+      const { blueprint, problems } = this.#judge(opened);
       return entryFor(opened.found, blueprint, problems);
     } catch (error) {
       // Vanished or closed to us since the folder was read: listed, so that nobody wonders where it is.
@@ -155,59 +147,62 @@ class FolderLibrary implements Library {
     }
   }
 
+  /** Of an id only its own file is judged; of the others nothing but their ids is read. */
   async #open(idOrPath: string): Promise<Opened> {
-    if (BLUEPRINT_FILE.test(idOrPath)) return this.#read(idOrPath);
-    const entries = await this.list();
-    const entry = entries.find(({ id }) => id === idOrPath);
-    if (entry) return this.#read(entry.file);
-    const twins = entries.filter(({ file, id }) => id === file && this.#read(file).blueprint?.id === idOrPath);
-    if (twins.length > 0) {
-      throw new RuntimeError(
-        "INVALID_BLUEPRINT",
-        `Cannot load the Blueprint "${idOrPath}": ${twins.length} files have this id (${twins.map(({ file }) => file).join(", ")}); give each its own, or name the path`,
-        { id: idOrPath, files: twins.map(({ file }) => file) },
-      );
-    }
-    const known = entries.flatMap(({ id, file, name }) => [id, file, name]);
+    if (BLUEPRINT_FILE.test(idOrPath)) return this.#files.read(idOrPath);
+    const ids = await this.#ids();
+    const [file, ...twins] = ids.get(idOrPath) ?? [];
+    if (file === undefined) throw this.#unknown(idOrPath, ids);
+    if (twins.length === 0) return this.#files.read(file);
+    const files = [file, ...twins];
     throw new RuntimeError(
-      "UNKNOWN_BLUEPRINT",
-      `Cannot load the Blueprint "${idOrPath}": no file in ${this.dir} has this id; ${wayOut(idOrPath, new Set(known), "the folder holds none")}`,
-      {
-        id: idOrPath,
-        dir: this.dir,
-      },
+      "INVALID_BLUEPRINT",
+      `Cannot load the Blueprint "${idOrPath}": ${files.length} files have this id (${files.join(", ")}); give each its own, or name the path`,
+      { id: idOrPath, files },
     );
   }
 
-  #read(path: string): Opened {
-    const found = readBelow(this.dir, path);
-    // As the user named the folder: what messages show, and where relative paths of the Blueprint start.
-    const file = join(this.dir, found.path.split("/").join(sep));
-    const key = `${file}\0${createHash("sha256").update(found.text).digest("hex")}`;
-    const parsed = this.#parsed.get(key)?.parsed ?? parseBlueprint(found.text, file);
-    this.#keep(key, parsed, found.text.length);
-    return { ...parsed, found };
+  async #ids(): Promise<Map<string, string[]>> {
+    return this.#files.idsOf(await findBlueprints(this.dir));
   }
 
-  #keep(key: string, parsed: Parsed, characters: number): void {
-    this.#forget(key);
-    if (characters > KEPT_CHARACTERS) return;
-    this.#parsed.set(key, { parsed, characters });
-    this.#keptCharacters += characters;
-    for (const oldest of this.#parsed.keys()) {
-      if (this.#keptCharacters <= KEPT_CHARACTERS) break;
-      this.#forget(oldest);
+  #unknown(id: string, ids: ReadonlyMap<string, readonly string[]>): RuntimeError {
+    const known = [...ids].flatMap(([other, files]) => (files.length > 1 ? files : [other])).sort();
+    // A name or a file's name may be what was meant; what is listed is each Blueprint once.
+    const near = nearest(id, known) ?? this.#byOtherName(id, ids);
+    const way = near === undefined ? wayOut(id, known, "the folder holds none") : `did you mean "${near}"?`;
+    return new RuntimeError(
+      "UNKNOWN_BLUEPRINT",
+      `Cannot load the Blueprint "${id}": no file in ${this.dir} has this id; ${way}`,
+      { id, dir: this.dir },
+    );
+  }
+
+  /** The id of the Blueprint whose name or file name is near. */
+  #byOtherName(wanted: string, ids: ReadonlyMap<string, readonly string[]>): string | undefined {
+    const names = new Map<string, string>();
+    for (const [id, files] of ids) {
+      for (const file of files) {
+        const shown = files.length > 1 ? file : id;
+        for (const name of [file, basename(file).replace(BLUEPRINT_FILE, "")]) names.set(name, shown);
+        names.set(this.#nameOf(file) ?? shown, shown);
+      }
+    }
+    const near = nearest(wanted, names.keys());
+    return near === undefined ? undefined : names.get(near);
+  }
+
+  #nameOf(file: string): string | undefined {
+    try {
+      return this.#files.read(file).parsed.blueprint?.name;
+    } catch {
+      return undefined;
     }
   }
 
-  #forget(key: string): void {
-    this.#keptCharacters -= this.#parsed.get(key)?.characters ?? 0;
-    this.#parsed.delete(key);
-  }
-
-  #checked(parsed: Parsed): { blueprint?: Blueprint; problems: Problem[] } {
+  #judge({ parsed }: Opened): { blueprint?: Blueprint; problems: Problem[] } {
     const load = (path: string, fromFile: string) => this.loadSub(path, fromFile);
-    const problems = this.#catalog ? examine(parsed, this.#catalog, { load }) : parsed.problems;
+    const problems = this.#catalog ? this.#files.check(parsed, this.#catalog, load) : [...parsed.problems];
     return parsed.blueprint ? { blueprint: parsed.blueprint, problems } : { problems };
   }
 }

@@ -1,10 +1,19 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { checkBlueprint } from "../../src/blueprint/index.ts";
+import { checkBlueprint, type NodeCatalog } from "../../src/blueprint/index.ts";
 import { libraryContract } from "../../src/contract.ts";
 import type { RuntimeError } from "../../src/errors.ts";
 import { openLibrary } from "../../src/library/index.ts";
@@ -113,6 +122,14 @@ test("[R-LIB-4] says what is known of a Blueprint that it does not have", async 
   const error = await failure(open().load("prodct-feed"));
   expect(error).toMatchObject({ code: "UNKNOWN_BLUEPRINT", details: { id: "prodct-feed" } });
   expect(error.message).toContain('did you mean "product-feed"?');
+  for (const [asked, meant] of [
+    ["feeds", "product-feed"],
+    ["Tset", "product-feed"],
+  ] as const)
+    expect((await failure(open().load(asked))).message).toContain(`did you mean "${meant}"?`);
+  write("two.blueprint.yaml", good("b"));
+  // Each once, by its id: not by path and name as well.
+  expect((await failure(open().load("quite-another"))).message).toMatch(/; use one of b, product-feed$/);
   const nowhere = await failure(openLibrary(join(dir, "nowhere")).list());
   expect(nowhere).toMatchObject({ code: "UNKNOWN_BLUEPRINT" });
 });
@@ -273,4 +290,94 @@ test("[R-LIB-9] describes a Blueprint for forms and pictures, in the words of th
 test("[R-LIB-10] refuses folders that hold more than a library does", async () => {
   for (let i = 0; i <= 1_000; i++) write(`many/n${i}.blueprint.yaml`, "");
   expect(await failure(open().list())).toMatchObject({ code: "LIMIT" });
+});
+
+/** Counts the types that checks look up: what is not judged again looks up none. */
+function counted() {
+  let looks = 0;
+  const counting: NodeCatalog = {
+    get: (type, major) => {
+      looks++;
+      return catalog.get(type, major);
+    },
+    all: () => catalog.all(),
+  };
+  return {
+    library: openLibrary(dir, { catalog: counting }),
+    looks: () => {
+      const made = looks;
+      looks = 0;
+      return made;
+    },
+  };
+}
+
+test("[R-LIB-11] judges a file once for each content of it and of what it uses", async () => {
+  const part = (type: string): string => `${HEAD}id: part\nnodes: { a: { uses: ${type} } }\n`;
+  const main = `${HEAD}id: main\nnodes: { p: { uses: ./part.blueprint.yaml }, t: { uses: test/take@1 } }\n`;
+  write("part.blueprint.yaml", part("test/take@1"));
+  const file = write("main.blueprint.yaml", main);
+  const { library, looks } = counted();
+  const first = await library.load("main");
+  expect(looks()).toBe(2);
+  expect(await library.load("main")).toBe(first);
+  const old = new Date(Date.now() - 60_000);
+  // Written again, with what it held: another time, the same text.
+  write("main.blueprint.yaml", main);
+  utimesSync(file, old, old);
+  expect(await library.load("main.blueprint.yaml")).toBe(first);
+  expect(looks()).toBe(0);
+  // As long as before, and at once: neither size nor, on coarse clocks, time tells.
+  write("part.blueprint.yaml", part("test/tape@1"));
+  expect((await failure(library.load("main"))).message).toContain("test/tape");
+  expect(looks()).toBeGreaterThan(0);
+  unlinkSync(join(dir, "part.blueprint.yaml"));
+  expect((await failure(library.load("main"))).message).toContain("no such file");
+  looks();
+  expect((await failure(library.load("main"))).code).toBe("INVALID_BLUEPRINT");
+  expect(looks()).toBe(0);
+  write("part.blueprint.yaml", part("test/take@1"));
+  expect((await library.load("main")).id).toBe("main");
+});
+
+test("[R-LIB-11] trusts the times of a file at rest, and sees it written anew", async () => {
+  write("main.blueprint.yaml", good("one"));
+  const library = open();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  try {
+    const first = await library.load("one");
+    expect(await library.load("one")).toBe(first);
+    write("main.blueprint.yaml", good("two"));
+    expect((await library.load("two")).id).toBe("two");
+    expect((await failure(library.load("one"))).code).toBe("UNKNOWN_BLUEPRINT");
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("[R-LIB-12] judges nothing but the Blueprint that is asked for by its id", async () => {
+  for (let i = 0; i < 5; i++) write(`n${i}.blueprint.yaml`, good(`n${i}`));
+  const { library, looks } = counted();
+  await Promise.all(Array.from({ length: 20 }, () => library.load("n3")));
+  expect(looks()).toBe(1);
+  // Still, an id that another file takes meanwhile names no file any more.
+  write("twin.blueprint.yaml", good("n3"));
+  expect((await failure(library.load("n3"))).message).toContain("n3.blueprint.yaml, twin.blueprint.yaml");
+});
+
+test("[R-LIB-13] says of bytes that are no UTF-8 text that they are none", async () => {
+  const text = `${HEAD}nodes: { a: { uses: test/take@1 } }\n`;
+  writeFileSync(join(dir, "wide.blueprint.yaml"), Buffer.from(`\ufeff${text}`, "utf16le"));
+  writeFileSync(join(dir, "picture.blueprint.yaml"), Buffer.from([0x89, 0x50, 0x4e, 0x47, 0xff, 0xfe, 0x00]));
+  writeFileSync(join(dir, "latin.blueprint.yaml"), Buffer.from(text.replace("Test", "Tést"), "latin1"));
+  writeFileSync(join(dir, "marked.blueprint.yaml"), `\ufeff${text}`);
+  const library = open();
+  const said = async (path: string) => (await library.describe(path)).problems.map(({ message }) => message);
+  expect(await said("wide.blueprint.yaml")).toEqual([
+    "Cannot read the file: it is UTF-16, not UTF-8 text; save it as UTF-8",
+  ]);
+  const none = "Cannot read the file: it is not UTF-8 text; save it as UTF-8, or name another file";
+  expect(await said("picture.blueprint.yaml")).toEqual([none]);
+  expect(await said("latin.blueprint.yaml")).toEqual([none]);
+  expect(await said("marked.blueprint.yaml")).toEqual([]);
 });
