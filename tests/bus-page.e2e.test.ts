@@ -87,9 +87,12 @@ test("[E-REAL-9] a page that is reloaded again and again in a flow of 100,000 ha
   const { state, faults } = await reportOf(page);
   expect([state, faults]).toEqual([{ n, sum, snapshots: 1, gaps: 0, faults: [] }, []]);
 
-  await expect.poll(async () => (await host.report()).links, within).toBe(1);
+  await expect
+    .poll(async () => [(await host.report()).links, (await host.report()).connections], within)
+    .toEqual([1, 1]);
   const after = await host.report();
-  expect(after).toMatchObject({ connections: 1, accepted: reloads + 1, deadlines: before.deadlines });
+  expect(after).toMatchObject({ deadlines: before.deadlines });
+  expect(after.accepted).toBeGreaterThan(reloads);
   // Each page left up to 8 MiB of what it had not taken.
   expect(after.bytes - before.bytes).toBeLessThan(2 * MIB);
 });

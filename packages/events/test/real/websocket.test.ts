@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { WebSocket as WsClient } from "ws";
 
 import type { WebSocketClass } from "../../src/transports/websocket.ts";
-import { resources } from "./gauges.ts";
+import { livingBytes, resources } from "./gauges.ts";
 import { quickClock } from "./quick-clock.ts";
 import { dial, flowBus, reopened, served, tallies, turn } from "./stand.ts";
 
@@ -29,6 +29,7 @@ test.each(clients)(
     const rounds = 10;
     const each = 5_000;
     const asked: Promise<{ n: number }>[] = [];
+    let halfWay = 0;
     for (let round = 0; round < rounds; round += 1) {
       const isBack = reopened(link);
       proxy.cutAfter(3_000 + round * 5_003, round % 2 === 0 ? "client" : "server");
@@ -39,8 +40,13 @@ test.each(clients)(
         if (n % 50 === 49) await turn();
       }
       expect((await isBack).resumed).toBe(true);
+      if (round !== rounds / 2 - 1) continue;
+      await Promise.all([host.flush(), ui.flush()]);
+      halfWay = livingBytes();
     }
     await Promise.all([host.flush(), ui.flush()]);
+    // The second half of the flow left nothing behind.
+    expect(livingBytes() - halfWay).toBeLessThan(2 * 1024 * 1024);
     const all = rounds * each;
     expect([down.heard, up.heard, down.faults, up.faults, down.missing, up.missing]).toEqual([
       all,
