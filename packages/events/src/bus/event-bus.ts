@@ -66,7 +66,10 @@ export interface NextOptions {
 }
 
 export interface StreamOptions extends Omit<OnOptions, "once" | "onGap"> {
-  /** Messages that may wait for the reader. Default 1,000; the oldest go first and leave a gap. */
+  /**
+   * Messages that may wait for the reader. Default 1,000; the oldest go first and leave a gap. Stored events come as fast
+   * as the disk: with `since: "all"` choose it as large as the past that you want whole.
+   */
   readonly max?: number;
 }
 

@@ -9,6 +9,7 @@ import { admit } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
 import { Arrivals, believed } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
+import { EarlyQueue, type EarlyEvent } from "./early.ts";
 import type { ConnectPolicy, Link, LinkReport } from "./event-bus.ts";
 import { fromWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
@@ -23,15 +24,6 @@ import type { Wish } from "./wish.ts";
 const GAPS_KEPT = 10;
 /** Bytes of stored events that are under way to one peer at once: a small part of what an outbox may hold. */
 const ROOM_BYTES = 1_048_576;
-
-interface Early {
-  readonly rule: Rule;
-  readonly data: unknown;
-  readonly extra: EventExtra;
-  readonly from: BusLink | undefined;
-  /** Shared by the links that it waits for: a command is asked of one of them. */
-  readonly fate: { isAsked: boolean };
-}
 
 /**
  * One link of a bus. Order of its life: `dialing` (events wait, bounded), the session opens (both sides tell their
@@ -61,9 +53,7 @@ export class BusLink implements Link {
   readonly #gaps: Gap[] = [];
   readonly #stateHearers: Set<(state: LinkState) => void> = new Set<(state: LinkState) => void>();
   #carried: ReadonlySet<string> = new Set<string>();
-  #early: Early[] = [];
-  #dropped: number = 0;
-  #hasOverflown: boolean = false;
+  readonly #early: EarlyQueue;
   #settleReady: { resolve(peer: Peer): void; reject(fault: EventsError): void } | undefined;
 
   constructor(hub: Hub, transport: Transport, policy: ConnectPolicy) {
@@ -75,6 +65,7 @@ export class BusLink implements Link {
     });
     this.ready.catch(() => undefined); // A refusal shows in `state` and `onError`; nobody has to await `ready`.
     this.#interest = new PeerInterest(hub, this);
+    this.#early = new EarlyQueue(hub.limits.waiting);
     this.#arrivals = new Arrivals(hub, this);
     this.announcer = new Announcer(
       this,
@@ -150,21 +141,11 @@ export class BusLink implements Link {
   }
 
   /** Sends an event where the peer, or somebody behind it, wants it. Waits, bounded, until the peer has told. */
-  forward(rule: Rule, data: unknown, extra: EventExtra, fate: Early["fate"], from?: BusLink): void {
+  forward(rule: Rule, data: unknown, extra: EventExtra, fate: EarlyEvent["fate"], from?: BusLink): void {
     if (this.isClosed) return;
     if (!this.isTold) {
-      if (rule.policy.delivery === "volatile") {
-        this.#dropped += 1;
-        return;
-      }
-      this.#early.push({ rule, data, extra, fate, from });
-      if (this.#early.length > this.#hub.limits.waiting) {
-        this.#early.shift();
-        this.#dropped += 1;
-        if (!this.#hasOverflown)
-          this.#hub.fault(overflow(rule.name, this.#hub.limits.waiting), { name: rule.name, link: this });
-        this.#hasOverflown = true;
-      }
+      if (this.#early.push({ rule, data, extra, fate, from }))
+        this.#hub.fault(overflow(rule.name, this.#hub.limits.waiting), { name: rule.name, link: this });
       return;
     }
     // Once a link: the other side hands it to all who want it there.
@@ -205,8 +186,8 @@ export class BusLink implements Link {
       announced: this.announcer.patterns,
       openRequests: this.asked.size,
       servedRequests: this.serving.size,
-      waiting: this.#early.length,
-      dropped: this.#dropped,
+      waiting: this.#early.size,
+      dropped: this.#early.dropped,
       violations: Object.fromEntries(this.#violations),
       gaps: [...this.#gaps],
       session: this.#session?.gauges(),
@@ -268,7 +249,7 @@ export class BusLink implements Link {
     this.#hub.network.remove(this);
     this.#forgetPeer();
     this.announcer.closed();
-    this.#early = [];
+    this.#early.takeEvents();
     const before = [...this.asked.values()];
     this.asked.clear();
     for (const ask of before) ask.lostLink(false);
@@ -347,9 +328,8 @@ export class BusLink implements Link {
 
   #told(): void {
     this.isTold = true;
-    const early = this.#early;
-    this.#early = [];
-    for (const { rule, data, extra, fate, from } of early) {
+    for (const gap of this.#early.takeGaps()) this.passGap(gap);
+    for (const { rule, data, extra, fate, from } of this.#early.takeEvents()) {
       if (this.handles(rule.name) && (fate.isAsked || extra.origin === undefined)) {
         // Its handler's side also tells those who listen there.
         if (!fate.isAsked) this.#hub.emitLate(rule, data, this);

@@ -368,3 +368,31 @@ test("[E-DUR-13] a peer reads a few subscriptions' past at a time, the others in
   await settle();
   expect([reading, host.faults]).toEqual([0, []]);
 });
+
+test("[E-DUR-3] next and stream start with stored events too; a stream that is too small for them says what it lost", async () => {
+  const host = make("host", { journal: ringJournal() });
+  emitAll(host, 20);
+  const ui = make("ui");
+  await join(host, ui);
+  expect(await ui.next("run:done", { since: "all" })).toEqual({ n: 1 });
+  expect(await host.next("run:done", { since: "all", where: { n: 7 } })).toEqual({ n: 7 });
+  const read = async (max: number, count: number): Promise<unknown[]> => {
+    const stream = ui.stream("run:done", { since: "all", max });
+    await settle();
+    host.emit("run:done", { n: host.inspect().journal!.last + 1 });
+    await settle();
+    const items: unknown[] = [];
+    for (let left = count; left > 0; left--) {
+      const { value } = await stream.next();
+      items.push(value.gap ?? value.data.n);
+    }
+    await stream.return?.();
+    return items;
+  };
+  expect(await read(21, 21)).toEqual(upTo(21));
+  const [gap, ...rest] = await read(5, 6);
+  expect(gap).toMatchObject({ reason: "the reader of the stream is slow", from: 1, to: 17 });
+  expect(rest).toEqual(upTo(22, 18));
+  await settle();
+  expect(host.inspect().listeners + ui.inspect().listeners).toBe(0);
+});

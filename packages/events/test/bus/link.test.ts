@@ -146,18 +146,19 @@ test("[E-BUS-25] ready ends when the link closes instead", async () => {
   await expect(link.ready).rejects.toMatchObject({ code: "CLOSED" });
 });
 
-test("[E-BUS-26] what is emitted before the handshake waits, in order and bounded; what is dropped is told", async () => {
+test("[E-BUS-26] what is emitted before the handshake waits, in order and bounded; what is dropped is told on both sides", async () => {
   const host = make("host", { limits: { waiting: 3 } });
   const ui = make("ui");
-  const heard: number[] = [];
-  ui.on("run:told", ({ n }) => heard.push(n));
+  const heard: unknown[] = [];
+  ui.on("run:told", ({ n }) => heard.push(n), { onGap: ({ names }) => heard.push(names) });
+  ui.on("run:state", () => undefined, { onGap: (gap) => heard.push(gap) });
   const [left, right] = memoryPair();
   host.connect(left);
   for (const n of [1, 2, 3, 4, 5]) host.emit("run:told", { n });
   expect(host.inspect().links[0]).toMatchObject({ waiting: 3, dropped: 2 });
   await ui.connect(right).ready;
   await settle();
-  expect(heard).toEqual([3, 4, 5]);
+  expect(heard).toEqual([{ "run:told": 2 }, 3, 4, 5]);
   expect(host.faults).toMatchObject([{ code: "QUEUE_FULL" }]);
 });
 
