@@ -129,6 +129,19 @@ export const state = z.discriminatedUnion("kind", [
         why: z.string().optional(),
       }),
     ),
+    /** Ended instances of items that `nodes` no longer names, by their node's path in the graph. Left out: none. */
+    counted: z
+      .array(
+        z.object({
+          path,
+          counts: z.partialRecord(nodeState, count),
+          /** The highest attempt; the first start and the last end. */
+          a: count,
+          t0: timestamp.optional(),
+          t1: timestamp.optional(),
+        }),
+      )
+      .optional(),
     waits: z.array(waitInfo),
     stops: z.array(stopInfo),
   }),

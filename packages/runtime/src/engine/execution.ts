@@ -160,6 +160,7 @@ export class Execution {
   /** `runtime:state` with everything, as of the last number given out. */
   snapshot(): RuntimeState {
     this.#recorder.flush();
+    const counted = this.#scheduler.settled.counted();
     return {
       executionId: this.id,
       seq: this.#recorder.seq,
@@ -168,6 +169,7 @@ export class Execution {
       kind: "snapshot",
       state: this.#state,
       nodes: this.#nodes(),
+      ...(counted.length > 0 ? { counted } : {}),
       waits: [],
       stops: [],
     };
