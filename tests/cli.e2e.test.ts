@@ -260,7 +260,7 @@ test("[R-CLI-11] Ctrl-C cancels: exit 130, and no process of the run is left, gr
   run.child.kill("SIGINT");
   const { code, stderr } = await run.ended;
   expect(code).toBe(130);
-  expect(stderr).toContain("cancelled");
+  expect(stderr).toMatch(/^cancelled by Ctrl-C$/m);
   expect(pids()).toHaveLength(3);
   expect(pids().filter(isAlive)).toEqual([]);
 });
@@ -272,7 +272,10 @@ test("[R-CLI-11] with --json Ctrl-C ends the events with a terminal error of sta
   const { code, stdout } = await run.ended;
   expect(code).toBe(130);
   const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as unknown;
-  expect(last).toMatchObject({ type: "runtime:error", data: { terminal: true, state: "cancelled" } });
+  expect(last).toMatchObject({
+    type: "runtime:error",
+    data: { terminal: true, state: "cancelled", error: "cancelled by Ctrl-C" },
+  });
   expect(pids().filter(isAlive)).toEqual([]);
 });
 
@@ -293,7 +296,9 @@ test("[R-CLI-13] a polite kill cancels as well: exit 143, nothing left", async (
   const run = start("run", "group.blueprint.yaml");
   await run.says("ready");
   run.child.kill("SIGTERM");
-  expect((await run.ended).code).toBe(143);
+  const { code, stderr } = await run.ended;
+  expect(code).toBe(143);
+  expect(stderr).toMatch(/^cancelled by SIGTERM$/m);
   expect(pids().filter(isAlive)).toEqual([]);
 });
 
@@ -458,7 +463,10 @@ test("[R-CLI-22] serve told to end cancels what runs, tells its clients, and lea
       execution.on(({ type, data }) => type === "runtime:log" && data.message === "ready" && ready());
     });
     child.kill("SIGTERM");
-    await expect(execution).rejects.toMatchObject({ code: "CANCELLED" });
+    await expect(execution).rejects.toMatchObject({
+      code: "CANCELLED",
+      message: expect.stringContaining("the host was stopped (SIGTERM)"),
+    });
     expect((await ended).code).toBe(0);
     expect(pids().filter(isAlive)).toEqual([]);
   } finally {

@@ -259,11 +259,14 @@ export class Runtime {
     };
   }
 
-  /** Cancels everything, waits for it, and gives back what it holds. Idempotent. */
-  close(): Promise<void> {
+  /**
+   * Cancels everything, waits for it, and gives back what it holds. `reason` is what those who watch are told; default
+   * "the host was stopped". Idempotent.
+   */
+  close({ reason = "the host was stopped" }: { reason?: string } = {}): Promise<void> {
     this.#closing ??= (async () => {
       const running = [...this.#executions.values()].filter((execution) => !execution.isOver);
-      for (const execution of running) execution.cancel("the runtime is closed");
+      for (const execution of running) execution.cancel(reason);
       await Promise.all(running.map((execution) => execution.ended()));
       this.#listeners.close();
       if (this.#ownsBlobs) await this.blobs.close();

@@ -1,7 +1,7 @@
 /** The test kit for nodes: runs one node alone, with a real blob store and real processes, without a Blueprint. */
 import { openBlobStore } from "./blobs/blob-store.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
-import type { AnyNodeDef, BlobRef, LogLevel, NodeContext, Ports, Wait } from "./blueprint/define-node.ts";
+import type { AnyNodeDef, BlobRef, Log, LogLevel, NodeContext, Ports, Wait } from "./blueprint/define-node.ts";
 import { NodeError } from "./errors.ts";
 import { spawnGroup } from "./process/spawn-group.ts";
 
@@ -26,7 +26,7 @@ export interface RunNodeResult {
   wait?: Wait<unknown>;
   /** Stream port to the items it emitted, in order. */
   items: Record<string, unknown[]>;
-  logs: { level: LogLevel; message: string; data?: unknown }[];
+  logs: { level: LogLevel; message: string; data?: unknown; stream?: "stdout" | "stderr" }[];
   /** Every report, unthrottled. */
   progress: { done: number; total?: number; message?: string }[];
   blobs: BlobStore;
@@ -62,8 +62,10 @@ export async function runNode(def: AnyNodeDef, options: RunNodeOptions = {}): Pr
       return text + decoder.decode();
     },
   };
-  const say = (level: LogLevel) => (message: string, data?: unknown) =>
-    void result.logs.push({ level, message, ...(data === undefined ? {} : { data }) });
+  const say =
+    (level: LogLevel): Log =>
+    (message, data, from) =>
+      void result.logs.push({ level, message, ...(data === undefined ? {} : { data }), ...from });
 
   const context: NodeContext<any, any, any> = {
     executionId: "test",

@@ -114,22 +114,26 @@ async function run(file: string, options: RunOptions): Promise<void> {
 
   let executionId: string | undefined;
   let stoppedBy: number | undefined;
-  const stop = (code: number, note: string): void => {
+  let reason = "cancelled";
+  const stop = (code: number, why: string, note: string): void => {
     stoppedBy ??= code;
+    reason = why;
     if (!options.json) display.line(note);
     if (executionId === undefined) return;
     // It may have ended in this very tick: then there is nothing to cancel.
-    runtime.cancel(executionId, { reason: note }).catch(() => {});
+    runtime.cancel(executionId, { reason }).catch(() => {});
   };
   const offInterrupt = onInterrupt({
-    first: (code) => stop(code, "Cancelling; once more kills what still runs"),
+    first: (code, by) => stop(code, `cancelled by ${by}`, "Cancelling; once more kills what still runs"),
     second: killLiveGroups,
   });
-  const offPipe = onBrokenPipe(process.stdout, () => stop(exitCode.brokenPipe, "Nobody reads the output; cancelling"));
+  const offPipe = onBrokenPipe(process.stdout, () =>
+    stop(exitCode.brokenPipe, "cancelled: nobody reads the output", "Nobody reads the output; cancelling"),
+  );
   try {
     if (options.record !== undefined) recording = await recordRun(runtime, path, options.record);
     executionId = await runtime.execute({ path }, input);
-    if (stoppedBy !== undefined) await runtime.cancel(executionId, {});
+    if (stoppedBy !== undefined) await runtime.cancel(executionId, { reason });
     const result = await runtime.waitForCompletion(executionId);
     display.end();
     const shown = options.out === undefined ? result : await saveFiles(result, options.out, blobs);

@@ -124,19 +124,19 @@ async function serve(options: ServeOptions): Promise<void> {
     process.stderr.write("Cannot open a browser here; open the address above yourself\n");
   }
 
-  await new Promise<void>((stop) => {
+  const by = await new Promise<string>((stop) => {
     const off = onInterrupt({
       // Being told to end is how a server ends well: exit code 0.
-      first: () => {
+      first: (_code, signal) => {
         process.stderr.write("Ending; once more ends at once\n");
-        stop();
+        stop(signal);
       },
       second: killLiveGroups,
     });
     server.once("close", off);
   });
   // Executions end first, so that their last events still reach the pages.
-  await runtime.close();
+  await runtime.close({ reason: `the host was stopped (${by})` });
   await ipc.close();
   await sockets.close();
   await bus.close();

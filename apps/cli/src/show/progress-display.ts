@@ -102,8 +102,12 @@ export class ProgressDisplay {
     const { paint } = this.#options;
     if (data.terminal) {
       this.end();
-      const word = data.state === "cancelled" ? paint("yellow", "cancelled") : paint("red", "failed");
-      this.line(`${word} ${data.code}: ${oneLine(data.error)}`);
+      const isCancel = data.state === "cancelled";
+      const why = oneLine(data.error);
+      // A reason begins with the word itself: "cancelled by Ctrl-C".
+      if (isCancel && why.startsWith("cancelled")) this.line(paint("yellow", why));
+      else if (isCancel) this.line(`${paint("yellow", "cancelled:")} ${why}`);
+      else this.line(`${paint("red", "failed")} ${data.code}: ${why}`);
       return;
     }
     const where = data.path === undefined ? "" : ` ${paint("cyan", oneLine(data.path))}`;

@@ -45,19 +45,11 @@ export function append(book: LogBook, added: readonly RuntimeLog[], limit: numbe
       node: nodePathOf(log.path),
       attempt: log.attempt,
       message: log.message,
-      ...(log.data === undefined || streamOf(log.data) !== undefined ? {} : { data: log.data }),
-      stream: log.stream ?? streamOf(log.data),
+      ...(log.data === undefined ? {} : { data: log.data }),
+      stream: log.stream,
     };
   });
   return { lines: [...book.lines, ...fresh].slice(-limit), written: id };
-}
-
-/** A line of a program may say in its data which stream it came from, and nothing else. */
-function streamOf(data: RuntimeLog["data"]): RuntimeLog["stream"] {
-  if (data?.t !== "json" || typeof data.v !== "object" || data.v === null) return undefined;
-  const { stream, ...rest } = data.v as Record<string, unknown>;
-  if (Object.keys(rest).length > 0) return undefined;
-  return stream === "stdout" || stream === "stderr" ? stream : undefined;
 }
 
 export interface LogFilter {

@@ -60,6 +60,8 @@ export interface BlobAccess {
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
+/** `stream`: the line is one of a program, which wrote it there. */
+export type Log = (message: string, data?: unknown, from?: { readonly stream?: "stdout" | "stderr" }) => void;
 
 /** What `run` gets. Valid until the attempt settles; afterwards every call is dropped and counted. */
 export interface NodeContext<I extends Ports, O extends Ports, C> {
@@ -85,7 +87,7 @@ export interface NodeContext<I extends Ports, O extends Ports, C> {
   emit<K extends StreamKeys<O>>(port: K, item: ItemOf<O[K]>): Promise<void>;
   /** Work done, in the node's own unit. Throttled; the last one is never lost. */
   progress(done: number, total?: number, message?: string): void;
-  readonly log: Record<LogLevel, (message: string, data?: unknown) => void>;
+  readonly log: Record<LogLevel, Log>;
   /** Redacted wherever it would show. */
   secret(name: string): Promise<string>;
   readonly blob: BlobAccess;

@@ -59,7 +59,7 @@ export function watch(bus: RuntimeBus, executionId: string, hear: (message: Exec
       "runtime:*",
       (data, meta) => {
         // Commands of this very bus pass by as well.
-        if (isOld() || !("seq" in data || meta.name === "runtime:result")) return;
+        if (isOld() || !("seq" in data)) return;
         const message = { type: meta.name, data, snapshot: meta.snapshot === true } as ExecutionMessage;
         if (early) early.push(message);
         // A host that was not there, or came back: its past is asked for as a whole, in order.

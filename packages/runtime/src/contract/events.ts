@@ -98,8 +98,8 @@ export const error = z.object({
   commandId: id.optional(),
 });
 
-/** As the specification's first sample has it: sent beside `runtime:completed`. */
-export const result = z.object({ executionId: id, result: values });
+/** Sent right before `runtime:completed`, with its numbers: what was computed, for those who want nothing else. */
+export const result = z.object({ ...ev, result: values });
 
 export const output = z.object({
   ...ev,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { LogLevel, NodeContext, SpawnOptions } from "../blueprint/define-node.ts";
+import type { Log, LogLevel, NodeContext, SpawnOptions } from "../blueprint/define-node.ts";
 import { NodeError, RuntimeError } from "../errors.ts";
 import { spawnGroup } from "../process/spawn-group.ts";
 import type { Attempt } from "./attempt.ts";
@@ -96,10 +96,10 @@ class Context implements NodeContext<any, any, any> {
   get log(): Of<"log"> {
     const attempt = this.#attempt;
     const say =
-      (level: LogLevel) =>
-      (message: string, data?: unknown): void => {
+      (level: LogLevel): Log =>
+      (message, data, { stream } = {}): void => {
         if (isLate(attempt)) return;
-        const extra = data === undefined ? {} : { data };
+        const extra = { ...(data === undefined ? {} : { data }), ...(stream === undefined ? {} : { stream }) };
         attempt.scheduler.recorder.log(attempt.path, attempt.number, level, String(message), extra);
       };
     return (this.#log ??= { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") });

@@ -241,8 +241,9 @@ export class Recorder {
     this.flush();
     const { executionId, tell, redact } = this.#options;
     const result = redacted(data.result, redact) as Record<string, unknown>;
-    tell({ type: "runtime:result", data: { executionId, result } });
     const terminal: RuntimeCompleted = { ...this.#take(), ...data, result };
+    const { seq, epoch, ts } = terminal;
+    tell({ type: "runtime:result", data: { executionId, seq, epoch, ts, result } });
     this.#end(terminal);
     tell({ type: "runtime:completed", data: terminal });
   }

@@ -1,4 +1,4 @@
-import type { LogLevel } from "../blueprint/define-node.ts";
+import type { Log, LogLevel } from "../blueprint/define-node.ts";
 
 /** Longest line in the log; the rest of it stands in the output's file only. */
 const LINE_CHARACTERS = 2_000;
@@ -6,7 +6,7 @@ const LINE_CHARACTERS = 2_000;
 const LINE_LIMIT = 5_000;
 
 /** Cuts a program's output into lines and logs them, stdout as `info`, stderr as `warn`. */
-export function lineLog(log: Record<LogLevel, (message: string, data?: unknown) => void>) {
+export function lineLog(log: Record<LogLevel, Log>) {
   const rest = { stdout: "", stderr: "" };
   let lines = 0;
 
@@ -17,7 +17,7 @@ export function lineLog(log: Record<LogLevel, (message: string, data?: unknown) 
       return;
     }
     const shown = line.length > LINE_CHARACTERS ? `${line.slice(0, LINE_CHARACTERS)}… (line cut)` : line;
-    log[stream === "stdout" ? "info" : "warn"](shown, { stream });
+    log[stream === "stdout" ? "info" : "warn"](shown, undefined, { stream });
   }
 
   return {

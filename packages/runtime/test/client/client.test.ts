@@ -3,6 +3,7 @@ import { fakeClock } from "@atomiton/events/testing";
 import { expect, onTestFinished, test } from "vitest";
 
 import { RuntimeClient, type ExecutionMessage } from "../../src/client.ts";
+import { newId } from "../../src/client/ids.ts";
 import { libraryContract, runtimeContract, type RuntimeBus } from "../../src/contract.ts";
 import { sides } from "../host/pair.ts";
 
@@ -246,4 +247,10 @@ test("[R-IPC-19] the library: Blueprints, one of them, node types, executions, a
     { what: "executions", ids: ["x1"] },
     { what: "executions", ids: ["x1"] },
   ]);
+});
+
+test("[R-IPC-23] ids that nobody chose are UUIDs", () => {
+  const ids = new Set(Array.from({ length: 1_000 }, newId));
+  expect(ids.size).toBe(1_000);
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

@@ -9,7 +9,11 @@ const log = (message: string): ExecutionMessage => ({
   data: { ...ev, path: "a", attempt: 1, level: "info", message },
   snapshot: false,
 });
-const result: ExecutionMessage = { type: "runtime:result", data: { executionId: "x", result: {} }, snapshot: false };
+const result: ExecutionMessage = {
+  type: "runtime:result",
+  data: { executionId: "x", seq: 9, epoch: 1, ts: 0, result: {} },
+  snapshot: false,
+};
 
 test("[R-IPC-20] a slow reader loses logs first, and a gap stands where they were", async () => {
   const reader = new Reader(10);

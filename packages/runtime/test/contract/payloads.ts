@@ -59,7 +59,7 @@ export const eventPayloads: Readonly<Record<string, unknown>> = {
     handled: false,
     terminal: false,
   },
-  "runtime:result": { executionId: "x1", result: {} },
+  "runtime:result": { ...ev, result: {} },
   "runtime:output": {
     ...ev,
     path: "a",

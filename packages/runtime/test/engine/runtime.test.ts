@@ -209,6 +209,8 @@ test("[R-RUN-6] tells an execution's events in order, numbered without a gap, th
     },
   });
   expect(heard.slice(-2).map(({ type }) => type)).toEqual(["runtime:result", "runtime:completed"]);
+  const { seq, epoch, ts } = of("runtime:completed")[0] as { seq: number; epoch: number; ts: number };
+  expect(of("runtime:result")).toEqual([{ executionId: expect.any(String), seq, epoch, ts, result: { o: { n: 1 } } }]);
   expect(of("runtime:completed")[0]).toMatchObject({
     result: { o: { n: 1 } },
     handledErrors: 1,
@@ -518,9 +520,10 @@ test("[R-RUN-12] closes by cancelling everything, and refuses work afterwards", 
   const ids = [await start({ a: { uses: "test/gate@1" } }), await start({ a: { uses: "test/gate@1" } })];
   await clock.move(0);
   const ends = Promise.allSettled(ids.map((id) => runtime.waitForCompletion(id)));
-  await Promise.all([runtime.close(), runtime.close()]);
+  await Promise.all([runtime.close({ reason: "told to" }), runtime.close()]);
   expect((await ends).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-  expect(of("runtime:error").filter(({ terminal }) => terminal)).toHaveLength(2);
+  const ended = of("runtime:error").filter(({ terminal }) => terminal);
+  expect(ended.map(({ error }) => error)).toEqual(["told to", "told to"]);
   expect(clock.waiting).toBe(0);
   await expect(start({ a: { uses: "test/give@1" } })).rejects.toMatchObject({ code: "CLOSED" });
 });

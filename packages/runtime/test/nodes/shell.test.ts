@@ -58,7 +58,7 @@ test("[R-NODE-42] core/shell bounds text, not files, and says that it was cut", 
   expect(logs.length).toBeLessThan(5_010);
 });
 
-test("[R-NODE-43] a program's lines are logged as they come, long ones cut, many ones bounded", () => {
+test("[R-NODE-43] a program's lines are logged as they come with their stream, long ones cut, many ones bounded", async () => {
   const said: string[] = [];
   const say = (level: string) => (message: string) => void said.push(`${level}:${message}`);
   const log = lineLog({ debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") });
@@ -68,6 +68,11 @@ test("[R-NODE-43] a program's lines are logged as they come, long ones cut, many
   log.write("stdout", `o\n${"x".repeat(3_000)}\n`);
   log.end();
   expect(said.slice(1)).toEqual(["info:two", `info:${"x".repeat(2_000)}… (line cut)`, "warn:oops"]);
+  const { logs } = await shell({ script: "echo one; echo two >&2" });
+  expect(logs.toSorted((a, b) => (a.message < b.message ? -1 : 1))).toEqual([
+    { level: "info", message: "one", stream: "stdout" },
+    { level: "warn", message: "two", stream: "stderr" },
+  ]);
   const many = lineLog({ debug: say(""), info: say(""), warn: say("warn"), error: say("") });
   said.length = 0;
   many.write("stdout", "a\n".repeat(10_000));
