@@ -15,7 +15,7 @@ import type { Limits } from "../wire/limits.ts";
 import { measure, raise } from "../wire/raise.ts";
 import type { Medium } from "../wire/transport.ts";
 import { addPart, beginAssembly, CHUNK_HEADER } from "./assembly.ts";
-import { list, protocol, readBody, readCounts, text, uint } from "./bodies.ts";
+import { list, protocol, readBody, readCounts, text } from "./bodies.ts";
 import type { Lane } from "./lane.ts";
 import type { Message } from "./messages.ts";
 import type { Receiver, Violation } from "./session.ts";

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { openBlobStore } from "../../src/blobs/blob-store.ts";
 import type { BlobRef } from "../../src/blueprint/define-node.ts";
 import { run } from "./core.ts";
 
