@@ -180,7 +180,8 @@ export class Announcer {
     const { id, wishes, hasCursor } = told;
     for (const wish of wishes) {
       const { as, pattern, where, position } = wish;
-      const after = hasCursor && wish.since === undefined ? position.tell() : undefined;
+      // What is stored goes on behind what came; a state would hide what was stored meanwhile.
+      const after = hasCursor && !wish.isStored ? position.tell() : undefined;
       const since = after === undefined ? wish.start : { after };
       if (since !== undefined && since !== "last") this.#hold(told);
       const filter = where === undefined ? {} : { where };

@@ -17,6 +17,7 @@ export const contract = defineContract("model@1", {
   "told:urgent": event(Told, { lane: "control" }),
   "told:log": event(Told, { lane: "bulk", queue: { max: 20, whenFull: "drop-oldest" } }),
   "told:newest": event(Told, { lane: "bulk", queue: { max: 5, whenFull: "latest" } }),
+  "told:kept": event(Told, { delivery: "durable" }),
   "state:now": event(Told),
   "do:ask": command(Asked, Answer, { from: ["a", "b"], to: ["host"] }),
   "do:sure": command(Asked, Answer, { from: ["a", "b"], to: ["host"], idempotent: true }),
@@ -38,6 +39,7 @@ export const EVENTS: Readonly<Record<string, Facts>> = {
   "told:urgent": { lane: "control", delivery: "reliable" },
   "told:log": { lane: "bulk", delivery: "reliable" },
   "told:newest": { lane: "bulk", delivery: "reliable" },
+  "told:kept": { lane: "main", delivery: "reliable" },
   "state:now": { lane: "main", delivery: "reliable" },
 };
 export const NAMES: readonly string[] = Object.keys(EVENTS);

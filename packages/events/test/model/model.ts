@@ -16,6 +16,9 @@ export interface Emitted {
   readonly ways: ReadonlyMap<At, number | undefined>;
 }
 
+/** Told again in a later session, behind what has come meanwhile: in order among themselves. */
+const KEPT = "told:kept";
+
 type Heard =
   | { readonly told: Told; readonly name: string; readonly isSnapshot: boolean; readonly gap?: never }
   | { readonly gap: Gap; readonly told?: never };
@@ -100,7 +103,7 @@ export function safetyFaults(hearing: Hearing, emissions: Emissions): string[] {
     // S1, S4, S2: in emit order, each once. Values with an interval leave later than what was emitted after them.
     // A start gives each name of a pattern its own snapshot and tail: order holds within the name.
     if (!isSnapshot && name !== "told:progress") {
-      const queue = `${from} ${lane} ${hearing.since ? name : ""}`;
+      const queue = `${from} ${lane} ${hearing.since || name === KEPT ? name : ""}`;
       const last = inLane.get(queue) ?? 0;
       if (n <= last) faults.push(`${what} after ${last} of its lane`);
       inLane.set(queue, n);
@@ -175,7 +178,13 @@ function isToldMissing({ heard, since }: Hearing, from: At, lane: string, name: 
     if (told.from !== from) continue;
     // State up to now stands for all that led to it.
     if (isSnapshot && other === name && told.n >= n) return true;
-    if (isSnapshot || EVENTS[other]!.lane !== lane || other === "told:progress" || (since && other !== name)) continue;
+    if (
+      isSnapshot ||
+      EVENTS[other]!.lane !== lane ||
+      other === "told:progress" ||
+      ((since || other === KEPT) && other !== name)
+    )
+      continue;
     if (told.n > n) return hasGap;
     hasGap = false;
   }

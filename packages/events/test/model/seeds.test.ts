@@ -67,3 +67,10 @@ test("[E-MOD-3] a volatile message in chunks does not outlive the link that it b
   const steps: Step[] = [hear, { do: "calm" }, { do: "emit-large", at: "host", name: "told:volatile" }, cut];
   expect(await play(script(steps))).toEqual([]);
 });
+
+test("[E-MOD-3] what is stored while a subscription since the last value is away comes when it is back", async () => {
+  const kept: Step = { do: "emit", at: "host", name: "told:kept", key: 0, count: 1 };
+  const lose: Step = { do: "lose", road: 0, at: "a", name: "told:plain", count: 1 };
+  const last: Step = { do: "hear", at: "a", pattern: "told:kept", key: undefined, since: true };
+  expect(await play(script([last, { do: "calm" }, cut, kept, lose]))).toEqual([]);
+});

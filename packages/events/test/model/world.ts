@@ -1,4 +1,4 @@
-import { EventBus, type EventsError, type Link } from "../../src/index.ts";
+import { EventBus, ringJournal, type EventsError, type Link } from "../../src/index.ts";
 import { fakeClock, faultyLink, seededRandom, type FaultyLink } from "../../src/testing/index.ts";
 import { contract } from "./contract.ts";
 import type { At, Script } from "./script.ts";
@@ -24,6 +24,7 @@ export class World {
         role,
         clock: this.clock,
         random,
+        journal: ringJournal({ clock: this.clock }),
         onError: (fault) => this.faults.push(`${role}: ${(fault as EventsError).code ?? ""} ${String(fault)}`),
       }) as unknown as AnyBus;
     const pages: readonly At[] = buses === 3 ? ["a", "b"] : ["a"];
