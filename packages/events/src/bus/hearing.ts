@@ -105,7 +105,11 @@ export class Hearing {
 
   /** Sent to this subscription alone: a snapshot, or a stored event. */
   #directed(wish: Wish, data: unknown, meta: Meta, link: BusLink | undefined): void {
-    if (meta.snapshot === true) this.#gates?.get(wish.pattern)?.snapshot(meta.origin, link);
+    if (meta.snapshot === true) {
+      const gate = this.#gates?.get(wish.pattern);
+      if (gate === undefined) return; // Nobody asked for it.
+      gate.snapshot(meta.origin, link);
+    }
     this.#isDirected = true;
     this.#hearer.hear(this.listener, data, meta, link);
     this.#isDirected = false;

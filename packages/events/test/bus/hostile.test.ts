@@ -50,13 +50,16 @@ async function stranger(host: ReturnType<typeof make>, role: string = "ui") {
 test("[E-PERM-8] a replay mark, an unasked snapshot and our own origin are forged: dropped and counted", async () => {
   const host = make("host");
   host.on("*", () => expect.unreachable());
-  const { event: say } = await stranger(host);
+  const { event: say, session } = await stranger(host);
   say("run:log", { n: 1 }, { replayed: true });
   say("run:log", { n: 2 }, { snapshot: true });
   say("run:log", { n: 3 }, { origin: { busId: host.id, role: "host" } });
   say("run:log", { n: 4 }, { sub: 77, snapshot: true });
+  say("run:log", { n: 5 }, { sub: 1, snapshot: true });
+  // A cursor that is none, for a subscription that is there.
+  session.send({ t: "suback", id: 1, cursor: "yesterday" }, "main");
   await settle();
-  expect(host.inspect().links[0]?.violations).toEqual({ protocol: 3 });
+  expect(host.inspect().links[0]?.violations).toEqual({ protocol: 4 });
 });
 
 test("[E-PERM-8] a forged origin changes neither role nor rights nor who is named", async () => {

@@ -41,6 +41,7 @@ test.each([
   "a-9999999999999999",
   "__proto__-1",
   "a-1\n",
+  Array.from({ length: 65 }, (_, n) => `l${n}-1`).join(" "),
 ])("[E-DUR-14] %j is no cursor", (text) => {
   expect(readId(text)).toBeUndefined();
   expect(() => readCursor(text)).toThrow(expect.objectContaining({ code: "JOURNAL" }));
