@@ -232,7 +232,11 @@ test("[R-CLI-9] a failing Blueprint ends with 1 and says where and why", async (
 
 test.each([
   [["run", "bad.blueprint.yaml"], /bad.blueprint.yaml:7:\d+ error UNKNOWN_NODE_TYPE .*csv.read/],
-  [["run", "nowhere.blueprint.yaml"], /Cannot read the Blueprint "nowhere.blueprint.yaml"/],
+  [["run", "nowhere.blueprint.yaml"], /Cannot read "nowhere.blueprint.yaml": there is no such file/],
+  [["run", "hello.yaml"], /there is no such file; did you mean "hello.blueprint.yaml"\?/],
+  [["run", "."], /Cannot read ".": it is a folder; name a file in it: bad.blueprint.yaml/],
+  [["run", "hello.blueprint.yaml", "-i", "=x"], /it names no input; write --input NAME=x/],
+  [["run", "hello.blueprint.yaml", "-i", "times=x", "-i", "nmae=y"], /times="x"[^]*no such input/],
   [["run", "data.csv"], /such files end in .blueprint.yaml/],
   [["run", "hello.blueprint.yaml", "-i", "nmae=x"], /no such input; its inputs are name, times/],
   [["run", "hello.blueprint.yaml", "-i", "times=x"], /it is not a number/],

@@ -1,12 +1,14 @@
 import type { InputDecl, PortType } from "@atomiton/runtime";
 
 import { CliError } from "./cli-error.ts";
+import { cut } from "./show/text.ts";
 
 /** Splits `key=value`; the value may hold further `=`. */
 function split(pair: string): [key: string, value: string] {
   const at = pair.indexOf("=");
-  if (at < 1)
-    throw new CliError(`Cannot read --input "${pair}": it names no value; write --input ${pair || "name"}=VALUE`);
+  if (at === 0) throw new CliError(`Cannot read --input "${pair}": it names no input; write --input NAME${pair}`);
+  if (at < 0)
+    throw new CliError(`Cannot read --input "${pair}": it names no value; write --input ${pair || "NAME"}=VALUE`);
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 
@@ -64,24 +66,40 @@ export function valueOf(key: string, text: string, type: PortType): unknown {
   }
 }
 
-/** `--input key=value …` by the Blueprint's declared inputs. A key that it does not have is refused, with those it has. */
+/**
+ * `--input key=value …` by the Blueprint's declared inputs. A key that it does not have is refused, with those it has;
+ * everything that is wrong is said at once.
+ */
 export function readPairs(pairs: readonly string[], declared: ReadonlyMap<string, InputDecl>): Record<string, unknown> {
   const values = new Map<string, unknown>();
+  const faults: string[] = [];
   for (const pair of pairs) {
-    const [key, text] = split(pair);
-    const input = declared.get(key);
-    if (input === undefined) {
-      const known = [...declared.keys()];
-      const wayOut = known.length === 0 ? "leave --input out" : `its inputs are ${known.join(", ")}`;
-      throw new CliError(`Cannot set input "${key}": the Blueprint has no such input; ${wayOut}`);
+    try {
+      const [key, text] = split(pair);
+      const input = declared.get(key);
+      if (input === undefined) throw unknownInput(key, declared);
+      values.set(key, valueOf(key, text, input.type));
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      faults.push(error.message);
     }
-    values.set(key, valueOf(key, text, input.type));
   }
+  if (faults.length > 0) throw new CliError([...new Set(faults)].join("\n       "));
   return Object.fromEntries(values);
 }
 
+function unknownInput(key: string, declared: ReadonlyMap<string, InputDecl>): CliError {
+  const known = [...declared.keys()];
+  const wayOut = known.length === 0 ? "leave --input out" : `its inputs are ${known.join(", ")}`;
+  return new CliError(`Cannot set input "${key}": the Blueprint has no such input; ${wayOut}`);
+}
+
 /** The text of `--input-file`: one JSON object, input to value. */
-export function readInputFile(text: string, file: string): Record<string, unknown> {
+export function readInputFile(
+  text: string,
+  file: string,
+  declared: ReadonlyMap<string, InputDecl>,
+): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -92,5 +110,21 @@ export function readInputFile(text: string, file: string): Record<string, unknow
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new CliError(`Cannot read inputs from "${file}": it holds no object; write for example {"limit": 10}`);
   }
-  return value as Record<string, unknown>;
+  const inputs = value as Record<string, unknown>;
+  const faults: string[] = [];
+  for (const [key, given] of Object.entries(inputs)) {
+    const type = declared.get(key)?.type.t;
+    if (type === undefined) faults.push(unknownInput(key, declared).message);
+    else if (type === "file" && !isFileValue(given)) {
+      const shown = cut(JSON.stringify(given), 40);
+      faults.push(
+        `Cannot use ${shown} as the input "${key}" of "${file}": it is not a file; give a path, or a file reference`,
+      );
+    }
+  }
+  if (faults.length > 0) throw new CliError(faults.join("\n       "));
+  return inputs;
 }
+
+const isFileValue = (value: unknown): boolean =>
+  typeof value === "string" || (typeof value === "object" && value !== null && "$blob" in value);

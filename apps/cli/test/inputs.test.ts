@@ -14,6 +14,7 @@ const declared = new Map([
   decl("strict", { t: "boolean" }),
   decl("rows", { t: "list", of: { t: "any" } }),
   decl("more", { t: "any" }),
+  decl("table", { t: "file" }),
   decl("size", { t: "schema", schema: { enum: ["s", "m"] } }),
 ]);
 
@@ -38,11 +39,17 @@ test.each([
   ["strict=yes", /it is not true or false/],
   ["rows=1,2", /it is not JSON/],
   ["name", /it names no value; write --input name=VALUE/],
-  ["=x", /it names no value/],
+  ["=x", /it names no input; write --input NAME=x/],
   ["nope=1", /no such input; its inputs are name, limit/],
   ["__proto__=1", /no such input/],
 ])("[R-CLI-2] --input %s is refused with the way out", (pair, message) => {
   expect(() => readPairs([pair], declared)).toThrow(message);
+});
+
+test("[R-CLI-2] everything that is wrong is said at once", () => {
+  expect(() => readPairs(["limit=x", "name=ok", "nope=1", "strict=2", "nope=1"], declared)).toThrow(
+    /^Cannot use --input limit[^\n]*\n +Cannot set input "nope"[^\n]*\n +Cannot use --input strict[^\n]*$/,
+  );
 });
 
 test("[R-CLI-2] a Blueprint without inputs says so", () => {
@@ -50,7 +57,13 @@ test("[R-CLI-2] a Blueprint without inputs says so", () => {
 });
 
 test("[R-CLI-3] --input-file holds one JSON object", () => {
-  expect(readInputFile('{"limit": 3}', "in.json")).toEqual({ limit: 3 });
-  expect(() => readInputFile("[1]", "in.json")).toThrow('Cannot read inputs from "in.json": it holds no object');
-  expect(() => readInputFile("{", "in.json")).toThrow(/Cannot read inputs from "in.json": .*; write one JSON object/);
+  const read = (text: string) => readInputFile(text, "in.json", declared);
+  expect(read('{"limit": 3, "table": "a.csv"}')).toEqual({ limit: 3, table: "a.csv" });
+  const ref = { $blob: `sha256:${"0".repeat(64)}`, size: 1, type: "text/csv" };
+  expect(read(JSON.stringify({ table: ref }))).toEqual({ table: ref });
+  expect(() => read("[1]")).toThrow('Cannot read inputs from "in.json": it holds no object');
+  expect(() => read("{")).toThrow(/Cannot read inputs from "in.json": .*; write one JSON object/);
+  expect(() => read('{"table": 3, "nope": 1}')).toThrow(
+    /^Cannot use 3 as the input "table" of "in.json": it is not a file; give a path, or a file reference\n.*"nope"/,
+  );
 });

@@ -72,9 +72,10 @@ function list(known: readonly NodeTypeInfo[], paint: Paint): string {
     .join("\n");
 }
 
-function portRows(ports: readonly PortInfo[]): string[][] {
+/** What is asked of inputs is not asked of outputs: those are there or empty. */
+function portRows(ports: readonly PortInfo[], areInputs: boolean): string[][] {
   return ports.map((port) => {
-    const marks = [port.required ? "required" : "", port.multi ? "several wires" : ""].filter((mark) => mark !== "");
+    const marks = areInputs ? [port.required ? "required" : "", port.multi ? "several wires" : ""].filter(Boolean) : [];
     return [port.name, port.type, marks.join(", "), port.description ?? ""];
   });
 }
@@ -116,8 +117,8 @@ function page(node: NodeTypeInfo, paint: Paint): string {
     `Effect: ${node.effect}. In a file: uses: ${node.type}@${node.version.split(".")[0]}\n`,
   ];
   const sections: [string, string[][]][] = [
-    ["Inputs", portRows(node.inputs)],
-    ["Outputs", portRows(node.outputs)],
+    ["Inputs", portRows(node.inputs, true)],
+    ["Outputs", portRows(node.outputs, false)],
     ["Configuration (with:)", configRows(node.config)],
   ];
   for (const [title, rows] of sections) {

@@ -77,7 +77,7 @@ async function inputsOf(
   if (inputFile !== undefined) {
     try {
       const content = inputFile === "-" ? await text(process.stdin) : await readFile(inputFile, "utf8");
-      fromFile = readInputFile(content, inputFile);
+      fromFile = readInputFile(content, inputFile, declared);
     } catch (cause) {
       if (cause instanceof CliError) throw cause;
       const why = cause instanceof Error ? cause.message : String(cause);

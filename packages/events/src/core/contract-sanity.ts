@@ -76,7 +76,7 @@ function checkEvent({ options, payload }: EventDef<unknown>, table: ContractTabl
     const ending = Object.hasOwn(table, name) ? table[name] : undefined;
     const event = ending === undefined ? undefined : "kind" in ending ? ending : ending[1];
     if (event?.kind !== "event") refuse(`"endsWith" names "${name}", which is no event of this contract`);
-    else checkFields(fields, event.payload, `the payload of "${name}", which ends it,`, refuse);
+    else checkFields(fields, event.payload, `the payload of "${name}", which ends it`, refuse);
   }
   if (queue !== undefined) {
     checkPositive("queue.max", queue.max, refuse);
@@ -98,12 +98,7 @@ function checkFields(
   if (typeof properties !== "object" || properties === null) return;
   const missing = fields.find((field) => !Object.hasOwn(properties, field));
   if (missing === undefined) return;
-  refuse(
-    `key "${missing}" is no field of ${whose} has: ${Object.keys(properties).join(", ") || "none"}`.replace(
-      " has:",
-      ": it has",
-    ),
-  );
+  refuse(`key "${missing}" is no field of ${whose}: it has ${Object.keys(properties).join(", ") || "none"}`);
 }
 
 function checkKnown(options: object, known: ReadonlySet<string>, refuse: Refuse): void {
