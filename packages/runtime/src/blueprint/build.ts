@@ -62,6 +62,10 @@ interface RawFile {
   ui?: Record<string, [number, number]>;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const NONE: readonly string[] = [];
+const NOWHERE: ReadonlyMap<string, Position> = new Map();
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** The longest delay that timers of every platform hold. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
@@ -108,18 +112,14 @@ export function buildBlueprint(value: unknown, source: Source, file: string, rep
   };
 
   const node = (id: string, decl: RawNode, path: Path): NodeDecl => {
-    const positions = new Map<string, Position>();
-    for (const key of Object.keys(decl)) positions.set(key, source.locate([...path, key]));
     const wires = new Map<string, Ref | readonly Ref[]>();
     for (const [port, from] of Object.entries(decl.in ?? {})) {
       const at = [...path, "in", port];
-      positions.set(`in.${port}`, source.locate(at, "key"));
       wires.set(port, Array.isArray(from) ? from.map((text, i) => ref(text, [...at, i])) : ref(from, at));
     }
-    for (const key of Object.keys(decl.with ?? {}))
-      placeConfig(`with.${key}`, decl.with?.[key], [...path, "with", key], source, positions);
-    const after = decl.after === undefined ? [] : [decl.after].flat();
-    return {
+    const after = decl.after === undefined ? NONE : [decl.after].flat();
+    // Assigned, not spread: this is done for every node of a large graph.
+    const made: Writable<NodeDecl> = {
       id,
       uses: usesOf(decl.uses),
       in: wires,
@@ -127,20 +127,20 @@ export function buildBlueprint(value: unknown, source: Source, file: string, rep
       after: after.map((text, i) =>
         afterOf(text, source.locate(Array.isArray(decl.after) ? [...path, "after", i] : [...path, "after"])),
       ),
-      ...(decl.when === undefined ? {} : { when: decl.when }),
-      ...(decl.timeout === undefined ? {} : { timeoutMs: duration(decl.timeout, [...path, "timeout"]) }),
-      ...(decl.retry === undefined
-        ? {}
-        : { retry: retryOf(decl.retry, (text, key) => duration(text, [...path, "retry", key])) }),
-      ...(decl.effect === undefined ? {} : { effect: decl.effect }),
-      ...(decl.idempotencyKey === undefined ? {} : { idempotencyKey: decl.idempotencyKey }),
-      ...(decl.onUnknown === undefined ? {} : { onUnknown: decl.onUnknown }),
-      ...(decl.title === undefined ? {} : { title: decl.title }),
-      ...(decl.description === undefined ? {} : { description: decl.description }),
-      ...(decl.body === undefined ? {} : { body: bodyOf(decl.body, [...path, "body"]) }),
       at: source.locate(path, "key"),
-      positions,
+      positions: source.isPlaced ? positionsOf(decl, path, source) : NOWHERE,
     };
+    if (decl.when !== undefined) made.when = decl.when;
+    if (decl.timeout !== undefined) made.timeoutMs = duration(decl.timeout, [...path, "timeout"]);
+    if (decl.retry !== undefined)
+      made.retry = retryOf(decl.retry, (text, key) => duration(text, [...path, "retry", key]));
+    if (decl.effect !== undefined) made.effect = decl.effect;
+    if (decl.idempotencyKey !== undefined) made.idempotencyKey = decl.idempotencyKey;
+    if (decl.onUnknown !== undefined) made.onUnknown = decl.onUnknown;
+    if (decl.title !== undefined) made.title = decl.title;
+    if (decl.description !== undefined) made.description = decl.description;
+    if (decl.body !== undefined) made.body = bodyOf(decl.body, [...path, "body"]);
+    return made;
   };
   // Recursion over loops inside loops: the reader has bounded how deep a file nests.
   const nodesOf = (nodes: Record<string, RawNode>, path: Path): Map<string, NodeDecl> =>
@@ -253,6 +253,17 @@ function inputOf(name: string, raw: Record<string, unknown>, type: PortType, typ
     schema: { ...schemaOfType(type, types), ...rest },
     at,
   };
+}
+
+/** Of a node's keys, of its wires, and of what stands in its configuration. */
+function positionsOf(decl: RawNode, path: Path, source: Source): Map<string, Position> {
+  const positions = new Map<string, Position>();
+  for (const key of Object.keys(decl)) positions.set(key, source.locate([...path, key]));
+  for (const port of Object.keys(decl.in ?? {}))
+    positions.set(`in.${port}`, source.locate([...path, "in", port], "key"));
+  for (const key of Object.keys(decl.with ?? {}))
+    placeConfig(`with.${key}`, decl.with?.[key], [...path, "with", key], source, positions);
+  return positions;
 }
 
 /** Positions of a configuration value, and inside it of every text with an expression. */

@@ -12,7 +12,7 @@ import { checkExpressions } from "./check-expressions.ts";
 import { checkBody, checkEffect, checkMissing, checkSubConfig, isIdle } from "./check-nodes.ts";
 import { checkTypes } from "./check-types.ts";
 import { bodyScope, checkAfter, checkBodyOutputs, checkOutputs, checkWires } from "./check-wires.ts";
-import { findCycles } from "./cycles.ts";
+import { findCycles, isAcyclic } from "./cycles.ts";
 import type { AnyNodeDef } from "./define-node.ts";
 import type { Blueprint, NodeDecl, Problem } from "./model.ts";
 import { type NodePorts, portsOf } from "./ports.ts";
@@ -46,6 +46,7 @@ class Check {
   readonly #problems: Problem[] = [];
   /** Checked, or being checked, by file. */
   readonly #files = new Set<string>();
+  readonly #ports = new Map<AnyNodeDef, NodePorts>();
 
   constructor(catalog: NodeCatalog, options: CheckOptions) {
     this.#catalog = catalog;
@@ -92,8 +93,16 @@ class Check {
       const path = subPathOf(decl);
       const def =
         path === undefined ? this.#type(decl, scope, report) : this.#sub(decl, path, scope, trail, subs, report);
-      known.set(decl.id, { decl, def, ports: def && safePorts(decl, def, scope, report) });
+      known.set(decl.id, { decl, def, ports: def && this.#portsOf(decl, def, scope, report) });
     }
+    return known;
+  }
+
+  /** Most nodes of a large graph share a definition whose ports depend on nothing. */
+  #portsOf(decl: NodeDecl, def: AnyNodeDef | Blueprint, scope: Scope, report: Report): NodePorts | undefined {
+    if (!("run" in def) || def.ports || def.openInputs) return safePorts(decl, def, scope, report);
+    let known = this.#ports.get(def);
+    if (!known) this.#ports.set(def, (known = portsOf(decl, def)));
     return known;
   }
 
@@ -206,7 +215,7 @@ function checkScope(scope: Scope, known: KnownNodes, report: Report): void {
     checkExpressions(decl, def && "run" in def ? def : undefined, scope, ports, report);
   }
   for (const ref of outputRefs(scope)) used.add(ref);
-  for (const cycle of findCycles(edges(scope))) {
+  for (const cycle of isAcyclic(scope.nodes) ? [] : findCycles(edges(scope))) {
     const [first = ""] = cycle;
     const decl = scope.nodes.get(first);
     if (decl)

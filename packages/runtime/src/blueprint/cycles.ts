@@ -1,3 +1,44 @@
+import type { NodeDecl, Ref } from "./model.ts";
+
+/**
+ * Whether no node waits for itself, over any number of others: from the ends backwards, in flat arrays, since every
+ * Blueprint is asked and hardly any has a ring.
+ */
+export function isAcyclic(nodes: ReadonlyMap<string, NodeDecl>): boolean {
+  const ids = new Map<string, number>();
+  for (const id of nodes.keys()) ids.set(id, ids.size);
+  /** Sources of node n: from `start[n]` to `start[n + 1]`. */
+  const start = new Int32Array(ids.size + 1);
+  const sources: number[] = [];
+  const readers = new Int32Array(ids.size);
+  const see = (name: string): void => {
+    const source = ids.get(name);
+    if (source === undefined) return;
+    sources.push(source);
+    readers[source]!++;
+  };
+  let at = 0;
+  for (const decl of nodes.values()) {
+    for (const wire of decl.in.values()) {
+      for (const ref of Array.isArray(wire) ? (wire as readonly Ref[]) : [wire as Ref]) {
+        if (ref.from === "node") see(ref.node);
+      }
+    }
+    for (const after of decl.after) see(after.node);
+    start[++at] = sources.length;
+  }
+  const ends: number[] = [];
+  for (let node = 0; node < readers.length; node++) if (readers[node] === 0) ends.push(node);
+  let left = readers.length;
+  for (let end; (end = ends.pop()) !== undefined; left--) {
+    for (let edge = start[end]!; edge < start[end + 1]!; edge++) {
+      const source = sources[edge]!;
+      if (--readers[source]! === 0) ends.push(source);
+    }
+  }
+  return left === 0;
+}
+
 /** Rings named in one Blueprint; with more, mending the first ones shows the rest. */
 const MAX_RINGS = 10;
 

@@ -98,7 +98,7 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
   const value = (depth: number): Location => {
     const first = skip();
     const start = at;
-    if (depth > MAX_DEPTH) throw new SourceFault(at, `nested deeper than ${MAX_DEPTH} levels`);
+    if (depth > MAX_DEPTH) throw new SourceFault(at, `it is nested deeper than ${MAX_DEPTH} levels; make it flatter`);
     if (first === "{") return object(start, depth + 1);
     if (first === "[") return array(start, depth + 1);
     if (match(first === '"' ? STRING : LITERAL) === undefined) fail("a value");

@@ -19,6 +19,8 @@ export interface Source {
   /** Undefined when the text cannot be read at all. */
   readonly value?: unknown;
   readonly problems: readonly (LocatedProblem & Position)[];
+  /** False: `locate` always says the start, and there is no point in asking for each value. */
+  readonly isPlaced: boolean;
   /** Position of the value at a path; of its nearest ancestor where there is none. `key`: of the key that names it. */
   locate(path: Path, what?: "key" | "value"): Position;
 }
@@ -94,6 +96,7 @@ function finish(
   return {
     ...(value === undefined ? {} : { value }),
     problems: problems.map((problem) => ({ ...problem, ...lines(problem.at) })),
+    isPlaced: true,
     locate(path, what = "value") {
       let here = root;
       let at = root.at;

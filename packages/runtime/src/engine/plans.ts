@@ -7,6 +7,7 @@ import { dirname, resolve } from "node:path";
 
 import type { NodeCatalog } from "../blueprint/catalog.ts";
 import { checkBlueprint } from "../blueprint/check.ts";
+import { blueprintOfData } from "../blueprint/data.ts";
 import { examine } from "../blueprint/draft.ts";
 import type { Blueprint, Problem } from "../blueprint/model.ts";
 import { parseBlueprint } from "../blueprint/parse.ts";
@@ -54,10 +55,26 @@ export class Plans {
   }
 
   #inline(inline: unknown): Plan {
-    const isText = typeof inline === "string";
-    // JSON is YAML; positions in problems are those of this text.
-    const text = (isText ? inline : JSON.stringify(inline, undefined, 2)) ?? "";
-    const file = isText ? "<inline>" : "<inline>.blueprint.json";
+    if (typeof inline === "string") return this.#written(inline, "<inline>");
+    const file = "<inline>.blueprint.json";
+    const compact = JSON.stringify(inline) as string | undefined;
+    if (compact === undefined) return this.#written("", file);
+    const known = this.#texts.get(file, compact);
+    const blueprint = known ?? blueprintOfData(compact, file);
+    if (blueprint) {
+      try {
+        const plan = this.#planOf(blueprint, () => this.#check(blueprint, []));
+        if (!known) this.#texts.keep(file, compact, blueprint);
+        return plan;
+      } catch {
+        // Found again below, with the line and column where it stands.
+      }
+    }
+    return this.#written(JSON.stringify(inline, undefined, 2) ?? "", file);
+  }
+
+  /** Positions in problems are those of this text. JSON is YAML. */
+  #written(text: string, file: string): Plan {
     const known = this.#texts.get(file, text);
     if (known) return this.#planOf(known, () => this.#check(known, []));
     const parsed = parseBlueprint(text, file);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { createCatalog, type NodeCatalog } from "../../src/blueprint/catalog.ts";
+import { examine } from "../../src/blueprint/draft.ts";
 import { parseBlueprint } from "../../src/blueprint/parse.ts";
 import { constructs } from "../../src/engine/constructs.ts";
 import { Runtime } from "../../src/runtime.ts";
@@ -99,5 +100,51 @@ test("[R-ENG-53] makes the plan anew when a Blueprint that it uses has changed o
   } finally {
     await runtime.close();
     await rm(dir, { recursive: true, force: true });
+  }
+});
+
+async function hashOf(inline: unknown): Promise<string> {
+  const runtime = new Runtime({ nodes: [give] });
+  try {
+    return runtime.execution(await runtime.execute({ inline })).planHash;
+  } finally {
+    await runtime.close();
+  }
+}
+
+test("[R-ENG-54] makes of sound data the plan that its text gives", async () => {
+  const loop = {
+    uses: "core/forEach@1",
+    in: { items: "a.out" },
+    with: { key: "${ item }" },
+    body: { nodes: { c: { uses: "test/give@1", in: { in: "$item" } } }, outputs: { c: "c.out" } },
+    after: ["b"],
+    timeout: "5s",
+    retry: { attempts: 2, initial: "10ms" },
+  };
+  const given = file({ nodes: { ...file().nodes, loop } });
+  const hash = await hashOf(given);
+  expect(hash).toMatch(/^[0-9a-f]{64}$/);
+  expect(await hashOf(JSON.stringify(given))).toBe(hash);
+});
+
+test("[R-ENG-54] says what is wrong with data where it stands in its text, two spaces a level", async () => {
+  const deep = (levels: number): unknown => (levels === 0 ? 1 : { in: deep(levels - 1) });
+  const wrong: Record<string, object> = {
+    shape: file({ nodes: { a: { uses: "test/give" } } }),
+    key: file({ extra: true }),
+    type: file({ nodes: { a: { uses: "test/gave@1" }, b: { uses: "test/give@1" } } }),
+    wire: file({ outputs: { v: { type: "any", from: "b.nothing" } } }),
+    ring: file({
+      nodes: { a: { uses: "test/give@1", in: { in: "b.out" } }, b: { uses: "test/give@1", in: { in: "a.out" } } },
+    }),
+    depth: file({ nodes: { a: { uses: "test/give@1", with: { value: deep(100) } } } }),
+    prototype: JSON.parse(JSON.stringify(file()).replace('"value"', '"__proto__"')) as object,
+  };
+  for (const [name, given] of Object.entries(wrong)) {
+    const text = JSON.stringify(given, undefined, 2);
+    const problems = examine(parseBlueprint(text, "<inline>.blueprint.json"), createCatalog([...constructs, give]));
+    await expect(hashOf(given), name).rejects.toMatchObject({ code: "INVALID_BLUEPRINT", details: { problems } });
+    expect(problems[0]!.line, name).toBeGreaterThan(1);
   }
 });
