@@ -1,5 +1,5 @@
 /** A real Electron, started and driven from outside: its main process by `evaluate`, its pages as any browser's. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { _electron, type ElectronApplication } from "playwright";
@@ -10,7 +10,7 @@ export const root = new URL("../..", import.meta.url).pathname;
 /** Root cannot have the sandbox of the system; one test has it, as another user. */
 const isRoot = process.getuid?.() === 0;
 
-function electronProgram(): string {
+export function electronProgram(): string {
   const folder = process.env["ELECTRON_OVERRIDE_DIST_PATH"];
   if (!folder) throw new Error('Cannot test without Electron: run these tests by "npm run test:electron"');
   const usual: Partial<Record<NodeJS.Platform, string>> = {
@@ -28,11 +28,22 @@ export interface Launched {
   readonly pids: () => number[];
 }
 
-export async function launch(args: readonly string[], options: { cwd?: string } = {}): Promise<Launched> {
+export interface LaunchOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** In the place of Electron itself. */
+  readonly program?: string;
+  /** Whoever starts it may have the sandbox of the system. */
+  readonly isSandboxed?: boolean;
+}
+
+export async function launch(args: readonly string[], options: LaunchOptions = {}): Promise<Launched> {
   const app = await _electron.launch({
-    executablePath: electronProgram(),
-    args: [...(isRoot ? ["--no-sandbox"] : []), ...args],
+    executablePath: options.program ?? electronProgram(),
+    args: [...args],
+    chromiumSandbox: !isRoot || options.isSandboxed === true,
     timeout: 30_000,
+    env: { ...(process.env as Record<string, string>), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   let output = "";
@@ -46,7 +57,10 @@ export async function launch(args: readonly string[], options: { cwd?: string } 
 function treeOf(pid: number): number[] {
   let children: number[] = [];
   try {
-    children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+    // Each thread has the children that it started.
+    children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+    );
   } catch {
     return [];
   }
