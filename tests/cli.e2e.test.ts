@@ -105,6 +105,17 @@ nodes:
   read: { uses: core/csv.read@1, in: { file: $inputs.csv } }
   write: { uses: core/csv.write@1, in: { rows: read.rows }, with: { name: table.csv } }
 `,
+  "placed.blueprint.yaml": `${HEAD}id: placed
+name: File in, file to its place
+version: "1.0.0"
+inputs:
+  csv: { type: file }
+outputs:
+  table: { type: file, from: write.file }
+nodes:
+  read: { uses: core/csv.read@1, in: { file: $inputs.csv } }
+  write: { uses: core/csv.write@1, in: { rows: read.rows }, with: { path: out/table.csv } }
+`,
   "data.csv": "a,b\n1,2\n3,4\n",
 };
 
@@ -336,7 +347,7 @@ test("[R-CLI-16] nodes lists node types and documents one, the user's own includ
   expect(list.stdout).toMatch(/core\/csv.read@1\.\d+\.\d+ +read +\S/);
   const one = await start("nodes", "core/csv.read").ended;
   expect(one.stdout).toMatch(
-    /Inputs[^]*file[^]*Outputs[^]*rows +stream<object>[^]*Configuration[^]*delimiter +string +default ","/,
+    /Inputs[^]*file +file [^]*Outputs\n +rows +stream<object> +The rows[^]*Configuration[^]*header +boolean or list of string +default true[^]*delimiter +string +default ","/,
   );
   const json = await start("nodes", "core/csv.read@1", "--json").ended;
   expect(JSON.parse(json.stdout)).toMatchObject({ type: "core/csv.read", effect: "read" });
@@ -345,13 +356,16 @@ test("[R-CLI-16] nodes lists node types and documents one, the user's own includ
   expect(own.stdout).toContain("acme/words.count@1.0.0  Count words");
 });
 
-test("[R-CLI-17] --out saves outputs that are files; without it the run says that they are not kept", async () => {
+test("[R-CLI-17] --out saves outputs that are files; without it the run says where they stand, or that they are not kept", async () => {
   const kept = await start("run", "file.blueprint.yaml", "-i", "csv=data.csv", "--out", "saved").ended;
   const { table } = JSON.parse(kept.stdout) as { table: { file: string; size: number } };
   expect(readFileSync(table.file, "utf8").replaceAll("\r\n", "\n")).toBe("a,b\n1,2\n3,4\n");
   const lost = await start("run", "file.blueprint.yaml", "-i", "csv=data.csv").ended;
   expect(lost.stderr).toContain("--out DIR saves it");
-  expect([kept.code, lost.code]).toEqual([0, 0]);
+  const placed = await start("run", "placed.blueprint.yaml", "-i", "csv=data.csv").ended;
+  expect(placed.stderr).toMatch(/^The output "table" is a file of 12 B: out\/table\.csv$/m);
+  expect(readFileSync(join(folder, "out/table.csv"), "utf8")).toBe("a,b\n1,2\n3,4\n");
+  expect([kept.code, lost.code, placed.code]).toEqual([0, 0, 0]);
 });
 
 test.each([[[]], [["run"]], [["validate"]], [["serve"]], [["nodes"]]])(

@@ -85,15 +85,25 @@ interface Property {
   enum?: unknown[];
   const?: unknown;
   anyOf?: Property[];
+  items?: Property;
+  additionalProperties?: unknown;
   default?: unknown;
   description?: string;
 }
 
+/** A setting's type in the words of the documentation: `boolean or list of string`. */
 function typeWord(property: Property): string {
-  if (property.enum) return property.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (property.const !== undefined) return JSON.stringify(property.const);
-  if (property.anyOf) return property.anyOf.map(typeWord).join(" | ");
-  return typeof property.type === "string" ? property.type : "any";
+  if (property.enum) return property.enum.map(String).join(" or ");
+  if (property.const !== undefined) return String(property.const);
+  if (property.anyOf) return property.anyOf.map(typeWord).join(" or ");
+  if (property.type === "array") return property.items ? `list of ${typeWord(property.items)}` : "list";
+  if (property.type === "object") {
+    const values = property.additionalProperties;
+    const isTyped = typeof values === "object" && values !== null && Object.keys(values).length > 0;
+    return isTyped ? `map to ${typeWord(values)}` : "map";
+  }
+  if (Array.isArray(property.type)) return property.type.join(" or ");
+  return typeof property.type === "string" ? property.type : "any value";
 }
 
 function configRows(schema: Readonly<Record<string, unknown>>): string[][] {

@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { mkdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
@@ -111,6 +111,12 @@ async function run(file: string, options: RunOptions): Promise<void> {
     : (message: RuntimeMessage) => display.hear(message);
   let recording: RunRecording | undefined;
   const offMessages = runtime.on(hear);
+  /** Where nodes have written, by node: they say it in their output `path`. */
+  const written = new Map<string, string>();
+  const offWritten = runtime.on(({ type, data }) => {
+    if (type !== "runtime:output" || data.port !== "path" || data.value?.t !== "json") return;
+    if (typeof data.value.v === "string") written.set(data.path, data.value.v);
+  });
 
   let executionId: string | undefined;
   let stoppedBy: number | undefined;
@@ -138,7 +144,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     display.end();
     const shown = options.out === undefined ? result : await saveFiles(result, options.out, blobs);
     if (!options.json) {
-      if (options.out === undefined) for (const note of fileNotes(result)) display.line(note);
+      if (options.out === undefined) for (const note of await fileNotes(result, blueprint, written)) display.line(note);
       await write(process.stdout, `${json(shown, 2)}\n`);
     }
     process.exitCode = stoppedBy ?? exitCode.completed;
@@ -147,6 +153,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     process.exitCode = stoppedBy ?? explain(error);
   } finally {
     offMessages();
+    offWritten();
     await runtime.close();
     const missing = await recording?.close();
     if (missing !== undefined) {
@@ -186,10 +193,22 @@ function isFile(value: unknown): value is BlobRef {
   return typeof value === "object" && value !== null && typeof (value as BlobRef).$blob === "string";
 }
 
-function fileNotes(result: Record<string, unknown>): string[] {
-  return Object.entries(result)
-    .filter((entry): entry is [string, BlobRef] => isFile(entry[1]))
-    .map(([name, ref]) => `The output "${name}" is a file of ${byteSize(ref.size)}, not kept: --out DIR saves it`);
+/** Where the files among the outputs stand: those that no node has written anywhere go with this process. */
+async function fileNotes(
+  result: Record<string, unknown>,
+  { outputs }: Blueprint,
+  written: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const notes: string[] = [];
+  for (const [name, value] of Object.entries(result)) {
+    if (!isFile(value)) continue;
+    const from = outputs.get(name)?.from;
+    const path = from?.from === "node" ? written.get(from.node) : undefined;
+    const what = `The output "${name}" is a file of ${byteSize(value.size)}`;
+    const isThere = path !== undefined && (await stat(path).catch(() => undefined))?.size === value.size;
+    notes.push(isThere ? `${what}: ${relative(".", path)}` : `${what}, not kept: --out DIR saves it`);
+  }
+  return notes;
 }
 
 /** Copies file outputs to `folder`, each under its own name there; the result then names the copies. */

@@ -24,6 +24,7 @@ export const csvWrite = defineNode({
   outputs: {
     file: port.file({ description: "The CSV file." }),
     rows: port.value(z.number().int(), { description: "Rows written, without the header." }),
+    path: port.value(z.string(), { description: "The absolute path, where the configuration names one; else empty." }),
   },
   openInputs: true,
   config: z.strictObject({
@@ -60,7 +61,7 @@ export const csvWrite = defineNode({
     });
     if (full !== undefined) await writeWhole(full, ctx.blob.open(file), ctx.signal);
     ctx.progress(count.rows, count.rows, `${file.size} bytes`);
-    return { file, rows: count.rows };
+    return { file, rows: count.rows, ...(full === undefined ? {} : { path: full }) };
   },
 });
 

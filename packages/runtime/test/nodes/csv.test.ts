@@ -198,6 +198,7 @@ test("[R-NODE-38] core/csv.write refuses a value without a column unless told to
 
 test("[R-NODE-39] core/csv.write writes its path whole or not at all", async () => {
   const { outputs } = await run("csv.write", { cwd, in: { rows: [{ a: 1 }] }, config: { path: "out/table.csv" } });
+  expect(outputs["path"]).toBe(join(cwd, "out/table.csv"));
   expect(outputs).toMatchObject({ rows: 1, file: { name: "table.csv", type: "text/csv", size: 4 } });
   expect(await readFile(join(cwd, "out/table.csv"), "utf8")).toBe("a\n1\n");
   const failing = run("csv.write", { cwd, in: { rows: [{ a: 2 }, { b: 2 }] }, config: { path: "out/table.csv" } });
