@@ -14,6 +14,7 @@ interface SpecPage {
     executeBlueprint(id: string, input?: unknown): Promise<unknown>;
     onProgress(hear: (progress: { percent: number }) => void): void;
   };
+  readonly library: { executeBlueprint(id: string, input?: unknown): Promise<unknown> };
 }
 
 test("[E-EL-1] main and page find each other by themselves: the specification's samples run as written", async () => {
@@ -30,4 +31,9 @@ test("[E-EL-1] main and page find each other by themselves: the specification's 
     (globalThis as unknown as SpecPage).client.executeBlueprint("no-such-blueprint").catch(String),
   );
   expect(failed).toContain("no-such-blueprint");
+  const byLibrary = await page.evaluate(
+    (id) => (globalThis as unknown as SpecPage).library.executeBlueprint(id, { name: "library" }),
+    HELLO,
+  );
+  expect(byLibrary).toEqual({ greeting: "Hello, library" });
 });

@@ -9,8 +9,8 @@
  */
 import {
   CHANNEL,
-  electronPort,
   attachPort,
+  connectPage,
   REFUSED,
   type ConnectsPages,
   type PageAdmission,
@@ -221,7 +221,7 @@ function hasEnded(to: ConnectsPages | UtilityLike): boolean {
 }
 
 function hand(port: PortLike, { to, admission }: Extract<Verdict, { to: unknown }>, { contracts }: Page): void {
-  if ("connect" in to) to.connect(electronPort(port), { peer: admission });
+  if ("connect" in to) connectPage(to, port, admission);
   else attachPort(to, port, admission, { contracts });
 }
 

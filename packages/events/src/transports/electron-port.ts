@@ -66,6 +66,38 @@ export function electronPort(port: PortLike): Transport {
   };
 }
 
+/**
+ * Connects a page's port. A port that closes without a word is a document that is gone: nobody can come back to its
+ * session, so the link ends at once, and nothing is kept for it.
+ */
+export function connectPage(to: ConnectsPages, port: PortLike, admission: PageAdmission): void {
+  const inner = electronPort(port);
+  let link: unknown;
+  const transport: Transport = {
+    ...inner,
+    open(events) {
+      let isOver = false;
+      const gone = (): void => {
+        const ended = link as { close?(reason: string): void } | undefined;
+        if (!isOver) queueMicrotask(() => ended?.close?.("its page is gone"));
+      };
+      // Before the port's own listener: that one takes its word for an end that may be mended.
+      port.on?.("close", gone);
+      return inner.open({
+        onOpen: () => events.onOpen(),
+        onFrame: (frame) => events.onFrame(frame),
+        onDrain: () => events.onDrain(),
+        onClose(cause) {
+          isOver = true;
+          port.removeListener?.("close", gone);
+          events.onClose(cause);
+        },
+      });
+    },
+  };
+  link = to.connect(transport, { peer: admission });
+}
+
 /** Gives `port` to a utility process, whose bus takes it: see `acceptPages`. */
 export function attachPort(child: UtilityLike, port: PortLike, admission: PageAdmission, about?: Hello): void {
   child.postMessage({ [ATTACH]: admission, hello: about }, [port]);

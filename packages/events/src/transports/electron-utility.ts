@@ -1,4 +1,4 @@
-import { ATTACH, electronPort, type ConnectsPages, type PageAdmission } from "./electron-port.ts";
+import { ATTACH, connectPage, type ConnectsPages, type PageAdmission } from "./electron-port.ts";
 import type { PortLike } from "./port.ts";
 
 /** `process.parentPort` of a utility process. */
@@ -27,7 +27,7 @@ export function acceptPages(
     const bus = typeof to === "function" ? to(said?.hello?.contracts ?? []) : to;
     // Closed, the page dials again; dropped, it might wait.
     if (bus === undefined) port.close?.();
-    else bus.connect(electronPort(port), { peer: admission });
+    else connectPage(bus, port, admission);
   };
   parentPort.on("message", hear);
   return () => parentPort.removeListener("message", hear);
