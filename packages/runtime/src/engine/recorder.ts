@@ -182,12 +182,14 @@ export class Recorder {
       event: undefined,
     };
     if (isHeard()) tell({ type: "runtime:output", data: this.#outputEvent(kept) });
-    const key = `${kept.path}\n${port}`;
-    if (!isInLoop(scope) && (this.#outputs.has(key) || this.#outputs.size < OUTPUTS_KEPT)) {
-      this.#outputs.set(key, kept);
-    } else {
-      this.#loopOutputs.push(kept);
-    }
+    if (this.#isKept(scope, kept)) this.#outputs.set(keyOf(kept), kept);
+    else this.#loopOutputs.push(kept);
+  }
+
+  /** Outside of loops, while there is room; a scope that opens again takes its outputs' old places. */
+  #isKept(scope: Scope, kept: KeptOutput): boolean {
+    if (isInLoop(scope)) return false;
+    return this.#outputs.size < OUTPUTS_KEPT || (scope.parent !== undefined && this.#outputs.has(keyOf(kept)));
   }
 
   #outputEvent(kept: KeptOutput): RuntimeOutput {
@@ -299,6 +301,8 @@ export class Recorder {
     return { executionId, seq: this.#seq, epoch: 1, ts: clock.now() };
   }
 }
+
+const keyOf = ({ path, port }: KeptOutput): string => `${path}\n${port}`;
 
 function settle(kept: KeptOutput, event: RuntimeOutput): void {
   (kept as { value: unknown }).value = undefined;
