@@ -10,7 +10,8 @@ import * as events from "./contract/events.ts";
 import type { LibraryCommands, LibraryEvents } from "./library-contract.ts";
 
 const asked = { from: ["ui"], to: ["host"] } as const;
-const told = { from: ["host"], to: ["ui"] } as const;
+/** What an execution says holds its values: only peers with the right to read hear it. */
+const told = { from: ["host"], to: ["ui"], needsToHear: "read:execution" } as const;
 const control = { ...asked, needs: "control:execution", idempotent: true } as const;
 
 /** `runtime@1`. Give it to both buses: `new EventBus({ contract: runtimeContract, role: "host" })`. */

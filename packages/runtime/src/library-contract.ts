@@ -152,6 +152,7 @@ export const libraryContract = defineContract("library@1", {
   "library:changed": event(z.object({ what: z.enum(["blueprints", "executions"]), ids: z.array(z.string()) }), {
     from: ["host"],
     to: ["ui"],
+    needsToHear: "read:library",
   }),
 });
 

@@ -28,7 +28,10 @@ export interface Meta {
 /** Call it, or dispose of it, to stop hearing. Both may be done twice. */
 export interface Subscription extends Disposable {
   (): void;
-  /** Resolves when every peer that was linked has acknowledged the interest (or has gone). Never rejects. */
+  /**
+   * Resolves when every peer that was linked has acknowledged the interest (or has gone). Rejects with DENIED where a
+   * peer does not let this side hear it; need not be awaited, `onError` is told too.
+   */
   readonly ready: Promise<void>;
 }
 

@@ -80,9 +80,21 @@ export class Hearing {
 
   whenReady(): Promise<void> {
     if (this.isReady || !this.listener.active) return READY;
-    return new Promise((resolve) => {
-      (this.#waiters ??= []).push(resolve);
+    const ready = new Promise<void>((resolve, reject) => {
+      (this.#waiters ??= []).push(() => {
+        const refusal = this.#refusal();
+        if (refusal === undefined) resolve();
+        else reject(refusal);
+      });
     });
+    // Whoever does not wait for it is told through the bus's `onError`.
+    ready.catch(() => {});
+    return ready;
+  }
+
+  /** That a peer lets this side hear nothing of it. */
+  #refusal(): EventsError | undefined {
+    return this.wishes.every(({ refusal }) => refusal !== undefined) ? this.wishes[0]?.refusal : undefined;
   }
 
   stop(): void {
@@ -101,6 +113,15 @@ export class Hearing {
   /** Its own bus has given it all that it stored. */
   wasRead(): void {
     if (this.isReady) this.settle();
+  }
+
+  /** What is missing of a gap; not what a snapshot that is on its way will stand for. Undefined: nothing is. */
+  missingOf(gap: Gap, link: BusLink): Gap | undefined {
+    if (this.#gates === undefined || gap.names === undefined) return gap;
+    const names = Object.entries(gap.names).filter(
+      ([name, count]) => this.#gates?.get(name)?.holdsGap({ ...gap, names: { [name]: count } }, link) !== true,
+    );
+    return names.length === 0 ? undefined : { ...gap, names: Object.fromEntries(names) };
   }
 
   /** Sent to this subscription alone: a snapshot, or a stored event. */

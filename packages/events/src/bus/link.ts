@@ -16,6 +16,7 @@ import type { Hub } from "./hub.ts";
 import { takeRequest } from "./inbound.ts";
 import { namesIn } from "./missing.ts";
 import { PeerInterest } from "./peer-interest.ts";
+import { grantsRight } from "./permission.ts";
 import { lostElsewhere, overflow } from "./refusals.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
@@ -115,6 +116,15 @@ export class BusLink implements Link {
 
   carries(contract: string | undefined): boolean {
     return contract === undefined || this.#carried.has(contract);
+  }
+
+  /** Do events of this rule go over this link: is the contract shared, a receiver there, and the right granted? */
+  mayHear({ name, to, needsToHear }: Rule): boolean {
+    return this.carries(this.#hub.topics.get(name)?.contract) && this.reaches(to) && this.hasRight(needsToHear);
+  }
+
+  hasRight(right: string | undefined): boolean {
+    return right === undefined || (this.peer !== undefined && grantsRight(this.peer, right));
   }
 
   /** Is there anybody behind this link from whom events of this name, or of some name of this pattern, may come? */
@@ -292,7 +302,7 @@ export class BusLink implements Link {
       case "unsub":
         return this.#interest.remove(message.id);
       case "suback":
-        if (message.error !== undefined) this.#hub.fault(fromWire(message.error, "subscription"), { link: this });
+        if (message.error !== undefined) this.#refused(message.id, fromWire(message.error, "subscription"));
         // Behind what came before it and waits for a middleware.
         return this.#hub.passage.afterArriving(() => this.#acknowledged(message.id, message.cursor));
       case "behind":
@@ -352,6 +362,11 @@ export class BusLink implements Link {
       this.announcer.retell(isMissed, (run) => clock.endOfTick(run));
     }
     this.#hub.subscriptions.missed(gap, this);
+  }
+
+  #refused(id: number, error: EventsError): void {
+    for (const wish of this.announcer.wishesOf(id)) if (error.code === "DENIED") wish.refusal = error;
+    this.#hub.fault(error, { link: this });
   }
 
   #acknowledged(id: number, cursor: string | undefined): void {

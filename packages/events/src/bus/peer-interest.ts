@@ -7,7 +7,7 @@ import type { Hub } from "./hub.ts";
 import type { BusLink } from "./link.ts";
 import { concerns } from "./missing.ts";
 import { readId, type StoredId } from "./position.ts";
-import { badSub, noHistory, tooMany, wrongWay } from "./refusals.ts";
+import { badSub, deaf, noHistory, tooMany, wrongWay } from "./refusals.ts";
 import { directedPolicy } from "./snapshots.ts";
 import type { Rule, Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
@@ -125,6 +125,12 @@ export class PeerInterest {
       const error = wrongWay(wish.pattern, this.#hub.role, this.#link.peer?.role ?? "");
       return this.#link.send({ t: "suback", id, error: toWire(error, false) });
     }
+    const right = topic?.event?.needsToHear;
+    if (wish.as === "hear" && right !== undefined && !this.#link.hasRight(right) && this.#link.peer !== undefined) {
+      this.remove(id);
+      const error = deaf(wish.pattern, right, this.#link.peer);
+      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
+    }
     if (wish.since === "last" && wish.as === "hear") this.#hub.snapshots.give(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
     const lane = topic?.event?.policy.lane ?? "main";
@@ -223,7 +229,7 @@ export class PeerInterest {
   }
 
   #mayHear(rule: Rule): boolean {
-    return this.#link.carries(this.#hub.topics.get(rule.name)?.contract) && this.#link.reaches(rule.to);
+    return this.#link.mayHear(rule);
   }
 
   #hearersOf(rule: Rule): readonly Wish[] {

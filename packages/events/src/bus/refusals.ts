@@ -41,6 +41,14 @@ export function denied(name: string, right: string, peer: Peer): EventsError {
   );
 }
 
+export function deaf(name: string, right: string, peer: Peer): EventsError {
+  return new EventsError(
+    "DENIED",
+    `Cannot hear "${name}" as "${peer.role}": it needs the right "${right}", which this peer was not granted; grant it with connect(transport, { peer: { grants: ["${right}"] } }) on the sending side`,
+    { name, right, role: peer.role },
+  );
+}
+
 export function tooMany(what: string, limit: number): EventsError {
   return new EventsError(
     "LIMIT",

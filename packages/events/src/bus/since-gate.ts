@@ -7,16 +7,15 @@ import type { Wish } from "./wish.ts";
 /** Messages that one gate holds while a peer has not answered. */
 const HELD_LIMIT = 1_000;
 
-interface Held {
-  readonly link: BusLink;
-  readonly data: unknown;
-  readonly meta: Meta;
-}
+type Held =
+  | { readonly link: BusLink; readonly data: unknown; readonly meta: Meta; readonly gap?: never }
+  | { readonly link: BusLink; readonly gap: Gap };
 
 /**
  * Joins a snapshot and the tail behind it. Until a link has answered, what comes over it may be older than the snapshot:
  * it is held. A snapshot stands for all that its origin sent before it, so that is dropped (no double), and what the
  * origin sends later passes. When the link has answered, whatever is held has no snapshot and is delivered (no hole).
+ * The same holds for gaps where one bus alone is reached over the link: elsewhere nobody knows whose messages are missing.
  */
 export class SinceGate {
   readonly #wish: Wish;
@@ -35,22 +34,24 @@ export class SinceGate {
   holds(data: unknown, meta: Meta, link: BusLink | undefined): boolean {
     if (link === undefined || !this.#wish.pending.has(link)) return false;
     if (this.#passing.get(link)?.has(meta.origin.busId) === true) return false;
-    this.#held.push({ link, data, meta });
-    if (this.#held.length <= HELD_LIMIT) return true;
-    this.#held.shift();
-    this.#onGap({
-      from: 1,
-      to: 1,
-      lane: "main",
-      reason: "too much came before the snapshot",
-      names: { [meta.name]: 1 },
-    });
+    this.#keep({ link, data, meta });
+    return true;
+  }
+
+  /** True when it keeps the gap. */
+  holdsGap(gap: Gap, link: BusLink): boolean {
+    if (!this.#wish.pending.has(link) || this.#passing.has(link) || link.reached.length !== 1) return false;
+    this.#keep({ link, gap });
     return true;
   }
 
   snapshot(origin: Origin, link: BusLink | undefined): void {
     if (link === undefined) return;
-    this.#held = this.#held.filter((held) => held.link !== link || held.meta.origin.busId !== origin.busId);
+    const isAlone = link.reached.every(({ busId }) => busId === origin.busId);
+    this.#held = this.#held.filter((held) => {
+      if (held.link !== link) return true;
+      return held.gap === undefined ? held.meta.origin.busId !== origin.busId : !isAlone;
+    });
     const passing = this.#passing.get(link) ?? new Set();
     this.#passing.set(link, passing.add(origin.busId));
   }
@@ -59,6 +60,17 @@ export class SinceGate {
     this.#passing.delete(link);
     const due = this.#held.filter((held) => held.link === link);
     this.#held = this.#held.filter((held) => held.link !== link);
-    for (const { data, meta } of due) this.#deliver(data, meta);
+    for (const held of due) {
+      if (held.gap === undefined) this.#deliver(held.data, held.meta);
+      else this.#onGap(held.gap);
+    }
+  }
+
+  #keep(held: Held): void {
+    this.#held.push(held);
+    if (this.#held.length <= HELD_LIMIT) return;
+    const oldest = this.#held.shift() as Held;
+    const reason = "too much came before the snapshot";
+    this.#onGap(oldest.gap ?? { from: 1, to: 1, lane: "main", reason, names: { [oldest.meta.name]: 1 } });
   }
 }

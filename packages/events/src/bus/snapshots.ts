@@ -85,8 +85,7 @@ export class Snapshots {
   #ruleFor(name: string, { link }: Wish): Rule | undefined {
     const topic = this.#hub.topics.get(name);
     const rule = topic && ruleFor(topic, this.#hub.role);
-    const receives = link === undefined || (link.carries(topic?.contract) && link.reaches(rule?.to));
-    return receives ? rule : undefined;
+    return rule !== undefined && (link === undefined || link.mayHear(rule)) ? rule : undefined;
   }
 
   #ask(name: string, provider: Provider, rule: Rule, wish: Wish): unknown[] {

@@ -68,7 +68,9 @@ export class Subscriptions implements Hearer {
   }
 
   playGap(gap: Gap): void {
-    this.#tellGap(gap, ({ replayed }) => replayed);
+    for (const { replayed, pattern, onGap } of Array.from(this.#hearings)) {
+      if (replayed && onGap !== undefined) this.#guard(pattern, () => onGap(gap));
+    }
   }
 
   /** Something was lost on its way over `link`: to all whom it concerns, here and behind the other links. */
@@ -77,7 +79,13 @@ export class Subscriptions implements Hearer {
     // What the peer stores comes again: it is not missing.
     const isMissed = (name: string, { wishes }: Hearing): boolean =>
       !topics.isDurable(name) || !wishes.every((wish) => link.announcer.covers(wish));
-    this.#tellGap(gap, (hearing) => concerns(gap, hearing.pattern, topics, (name) => isMissed(name, hearing)));
+    for (const hearing of Array.from(this.#hearings)) {
+      const concerned = (part: Gap): boolean =>
+        concerns(part, hearing.pattern, topics, (name) => isMissed(name, hearing));
+      if (hearing.onGap === undefined || !concerned(gap)) continue;
+      const part = hearing.missingOf(gap, link);
+      if (part !== undefined && concerned(part)) this.#guard(hearing.pattern, () => hearing.onGap?.(part));
+    }
     network.passGap(gap, link);
   }
 
@@ -163,12 +171,6 @@ export class Subscriptions implements Hearer {
         hearing.wasRead();
       },
     });
-  }
-
-  #tellGap(gap: Gap, concerned: (hearing: Hearing) => boolean): void {
-    for (const hearing of Array.from(this.#hearings)) {
-      if (hearing.onGap !== undefined && concerned(hearing)) this.#guard(hearing.pattern, () => hearing.onGap?.(gap));
-    }
   }
 
   #guard(name: string, run: () => void): void {

@@ -15,6 +15,7 @@ export interface Rule {
   readonly from: ReadonlySet<string> | undefined;
   readonly to: ReadonlySet<string> | undefined;
   readonly needs: string | undefined;
+  readonly needsToHear: string | undefined;
   readonly check: Check;
   readonly checkReply: Check;
   readonly policy: SendPolicy;
@@ -121,7 +122,18 @@ function compile(contract: Contract): Topic[] {
 }
 
 function eventRule(name: string, def: EventDef<unknown>, contract: Contract): Rule {
-  const { from, to, needs, delivery = "reliable", key, everyMs, lane = "main", queue, maxBytes } = def.options;
+  const {
+    from,
+    to,
+    needs,
+    needsToHear,
+    delivery = "reliable",
+    key,
+    everyMs,
+    lane = "main",
+    queue,
+    maxBytes,
+  } = def.options;
   const flushes = Object.entries(contract.table).flatMap(([other, entry]) =>
     defsOf(entry).flatMap((row) =>
       row.kind === "event" && row.options.endsWith?.includes(name) === true
@@ -140,7 +152,7 @@ function eventRule(name: string, def: EventDef<unknown>, contract: Contract): Ru
     ...(queue === undefined ? {} : { queue }),
   };
   const check = checker(name, def.payload, "INVALID_PAYLOAD");
-  return { ...bare(name, "event", policy), from: roles(from), to: roles(to), needs, check };
+  return { ...bare(name, "event", policy), from: roles(from), to: roles(to), needs, needsToHear, check };
 }
 
 function commandRule(name: string, def: CommandDef<unknown, unknown>): Rule {
@@ -176,6 +188,7 @@ function bare(name: string, kind: Rule["kind"], policy: SendPolicy): Rule {
     from: undefined,
     to: undefined,
     needs: undefined,
+    needsToHear: undefined,
     check: asIs,
     checkReply: asIs,
     idempotent: false,

@@ -1,3 +1,4 @@
+import type { EventsError } from "../core/errors.ts";
 import { compileWhere, type Match } from "../core/topic.ts";
 import type { Since, Where } from "../session/messages.ts";
 import type { Gap } from "../session/session.ts";
@@ -31,6 +32,8 @@ export class Wish {
   /** For this bus's own wish: takes what is meant for it alone. */
   onDirected: ((data: unknown, meta: Meta, link: BusLink | undefined) => void) | undefined;
   onGap: ((gap: Gap) => void) | undefined;
+  /** Why a peer does not let this side hear it. */
+  refusal: EventsError | undefined;
   #position: Position | undefined;
 
   constructor(

@@ -2,7 +2,7 @@ import type { CommandDef, ContractEntry, ContractTable, EventDef } from "./contr
 import { jsonSchemaOf } from "./json-schema.ts";
 
 const COMMON = ["from", "to", "needs", "lane", "maxBytes"];
-const EVENT = new Set([...COMMON, "delivery", "key", "everyMs", "endsWith", "queue"]);
+const EVENT = new Set([...COMMON, "needsToHear", "delivery", "key", "everyMs", "endsWith", "queue"]);
 const COMMAND = new Set([...COMMON, "idempotent", "timeoutMs"]);
 const DELIVERIES = new Set(["volatile", "latest", "reliable", "durable"]);
 const LANES = new Set(["control", "main", "bulk"]);
@@ -42,6 +42,10 @@ function checkCommon(
   }
   if (options.needs !== undefined && (typeof options.needs !== "string" || options.needs === "")) {
     refuse(`"needs" is a right, as "execute:blueprint"`);
+  }
+  const hear: unknown = (options as EventDef<unknown>["options"]).needsToHear;
+  if (hear !== undefined && (typeof hear !== "string" || hear === "")) {
+    refuse(`"needsToHear" is a right, as "read:execution"`);
   }
   if (options.lane !== undefined && !LANES.has(options.lane)) {
     refuse(`lane "${options.lane}" does not exist; use control, main or bulk`);

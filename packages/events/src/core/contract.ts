@@ -24,6 +24,8 @@ export interface EventOptions {
   readonly to?: readonly string[];
   /** The right that a sender needs, as `execute:blueprint`. */
   readonly needs?: string;
+  /** The right that a peer needs to hear it, as `read:execution`. Left out: every peer of a role in `to` hears it. */
+  readonly needsToHear?: string;
   readonly delivery?: Delivery;
   /** For `latest`: the top-level payload field (or fields) whose value is the key. Left out: one key for the event. */
   readonly key?: string | readonly string[];

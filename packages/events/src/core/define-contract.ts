@@ -88,10 +88,11 @@ function factsOf(def: EventDef<unknown> | CommandDef<unknown, unknown>): unknown
   const { from, to, needs, lane } = def.options;
   const common = { kind: def.kind, from: from && [...from].sort(), to: to && [...to].sort(), needs, lane };
   if (def.kind === "event") {
-    const { delivery = "reliable", key, everyMs, endsWith } = def.options;
+    const { delivery = "reliable", key, everyMs, endsWith, needsToHear } = def.options;
     const keys = typeof key === "string" ? [key] : key;
     return {
       ...common,
+      needsToHear,
       delivery,
       keys,
       everyMs,

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 
-import { EventBus, type Meta } from "../../src/index.ts";
+import { EventBus, memoryPair, type Gap, type Meta } from "../../src/index.ts";
 import { join, make, settle } from "./join.ts";
 
 /** Reads like a log: `=3` is a snapshot of 3, `4` an event. */
@@ -218,4 +218,27 @@ test("[E-BUS-49] buses with types only buses have snapshots too, for patterns as
   await settle();
   expect(late.heard).toEqual(["=2", "3"]);
   vi.restoreAllMocks();
+});
+
+test("[E-BUS-57] a gap that a snapshot stands for is none; without a snapshot it stands before the rest", async () => {
+  for (const provides of [true, false]) {
+    const host = make("host", { limits: { waiting: 3 } });
+    const ui = make("ui");
+    const heard: unknown[] = [];
+    const onGap = ({ names }: Gap): void => void heard.push(names);
+    const hear = (data: { n: number }, { snapshot }: Meta): void =>
+      void heard.push(snapshot === true ? `=${data.n}` : data.n);
+    ui.on("run:state", hear, { since: "last", onGap });
+    const [left, right] = memoryPair();
+    host.connect(left);
+    let n = 0;
+    if (provides) host.provide("run:state", () => ({ n }));
+    // Before the handshake, and more than there is room for.
+    while (n < 5) host.emit("run:state", { n: ++n });
+    await ui.connect(right).ready;
+    await settle();
+    host.emit("run:state", { n: ++n });
+    await settle();
+    expect(heard).toEqual(provides ? ["=5", 6] : [{ "run:state": 2 }, 3, 4, 5, 6]);
+  }
 });

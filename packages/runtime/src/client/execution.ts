@@ -92,6 +92,7 @@ export class WatchedExecution implements Execution {
       (event) => event.terminal && event.scope !== "command" && this.fail(endedBy(event)),
       only,
     );
+    completed.ready.catch((error: unknown) => this.fail(error));
     this.#stopListening = () => {
       completed();
       failed();

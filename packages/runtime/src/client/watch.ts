@@ -82,11 +82,13 @@ export function watch(bus: RuntimeBus, executionId: string, hear: (message: Exec
     );
     stop = subscription;
     before();
-    return subscription.ready.then(() => {
+    const told = (): void => {
       const all = early ?? [];
       early = undefined;
       for (const message of inOrder(all)) if (!isOld()) tell(message);
-    });
+    };
+    // Refused: there is no past to tell. The execution's own wait says why.
+    return subscription.ready.then(told, told);
   };
 
   const ready = begin();

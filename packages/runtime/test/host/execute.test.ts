@@ -147,8 +147,23 @@ test("[R-IPC-10] a Blueprint given inline needs its own right", async () => {
     message: expect.stringContaining("execute:inline"),
   });
   expect(runtime.executions()).toEqual([]);
-  const granted = await join({ grants: ["execute:blueprint", "execute:inline"] });
+  const granted = await join({ grants: ["execute:blueprint", "execute:inline", "read:execution"] });
   await expect(granted.client.execute(inline)).resolves.toEqual({ word: "none" });
+});
+
+test("[R-IPC-24] a peer without the right to read hears nothing of an execution, and does not wait for it", async () => {
+  const { join, gates, runtime } = await setUp();
+  const blind = await join({ grants: ["execute:blueprint", "read:library"] });
+  const heard: string[] = [];
+  await blind.bus.on("runtime:*", (_data, { name }) => void heard.push(name), { since: "last" }).ready.catch(() => {});
+  heard.length = 0;
+  const execution = blind.client.execute({ blueprint: { path: "one.blueprint.yaml" } });
+  await expect(execution).rejects.toMatchObject({ code: "DENIED", details: { right: "read:execution" } });
+  gates.open("none");
+  const [started] = runtime.executions();
+  await runtime.waitForCompletion(started!.executionId);
+  await expect(blind.client.attach(started!.executionId)).rejects.toMatchObject({ code: "DENIED" });
+  expect(heard.filter((name) => name !== "runtime:execute")).toEqual([]);
 });
 
 test("[R-IPC-10] a Blueprint's path does not leave the host's folder", async () => {
