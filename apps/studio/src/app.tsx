@@ -17,6 +17,7 @@ import { Button, IconButton } from "./ui/button.tsx";
 import { Empty } from "./ui/empty.tsx";
 import { Brand } from "./ui/icons.tsx";
 import { Sheet } from "./ui/sheet.tsx";
+import { StateShape } from "./ui/state-mark.tsx";
 import { ThemeToggle } from "./ui/theme.tsx";
 import { useMedia, useStudio, useStudioState, WIDE } from "./use-studio.ts";
 
@@ -29,7 +30,9 @@ export function App(): ReactNode {
   const studio = useStudio();
   const blueprint = useStudioState((state) => state.blueprint);
   const selected = useStudioState((state) => state.selected);
-  const isStill = useStudioState(({ recording }) => recording !== undefined && !recording.isPlaying);
+  const isStill = useStudioState(
+    ({ recording, leftAt }) => leftAt !== undefined || (recording !== undefined && !recording.isPlaying),
+  );
   const info = blueprint.at === "here" ? blueprint.value : undefined;
 
   // On a small screen a click on a node opens its details.
@@ -99,9 +102,11 @@ function Header({
   return (
     <header className="flex h-14 shrink-0 items-center gap-3 border-b border-line bg-surface pr-3 pl-4 max-sm:gap-1.5 max-sm:px-2">
       {!isWide && <IconButton icon="menu" name="Open the library" onClick={onMenu} />}
-      <span className="flex items-center gap-2.5 max-sm:hidden lg:w-60">
+      <span className={`flex items-center gap-2.5 lg:w-60 ${info === undefined ? "" : "max-sm:hidden"}`}>
         <Brand />
-        <span className="text-base font-semibold tracking-tight max-lg:sr-only">Atomiton</span>
+        <span className={`text-base font-semibold tracking-tight ${info === undefined ? "" : "max-lg:sr-only"}`}>
+          Atomiton
+        </span>
       </span>
       <div className="min-w-0 flex-1">
         {info !== undefined && (
@@ -146,7 +151,7 @@ function RunControls({ info }: { info: BlueprintInfo }): ReactNode {
       title={hasErrors ? "It has errors: mend them in the file first" : isLive ? "" : "Not connected"}
       onClick={() => studio.run()}
     >
-      {isStarting ? "Starting" : "Run"}
+      {isStarting ? "Starting" : info.inputs.length > 0 ? "Run…" : "Run"}
     </Button>
   );
 }
@@ -164,7 +169,7 @@ function Middle({ onMenu }: { onMenu: (() => void) | undefined }): ReactNode {
         </Empty>
       );
     case "loading":
-      return <div aria-busy="true" className="h-full" />;
+      return <Loading>Opening the Blueprint…</Loading>;
     case "nothing":
       return (
         <Empty icon="stack" title={hasAny ? "Choose a Blueprint" : "Nothing is open"}>
@@ -183,19 +188,29 @@ function Middle({ onMenu }: { onMenu: (() => void) | undefined }): ReactNode {
   }
 }
 
+/** Quiet: most of the time it is gone before it is read. */
+const Loading = ({ children }: { children: ReactNode }): ReactNode => (
+  <div aria-busy="true" className="flex h-full items-center justify-center gap-2.5 text-sm text-muted">
+    <StateShape state="running" />
+    {children}
+  </div>
+);
+
 /** Long enough to read two sentences. */
 const NOTICE_MS = 8_000;
 
+/** Below every dialog: it never lies over what somebody is about to press, and waits until they are done. */
 function Notice(): ReactNode {
   const studio = useStudio();
   const notice = useStudioState((state) => state.notice);
+  const isAsking = useStudioState((state) => state.isAsking);
   useEffect(() => {
-    if (notice === undefined) return;
+    if (notice === undefined || isAsking) return;
     const timer = setTimeout(() => studio.dismiss(), NOTICE_MS);
     return () => clearTimeout(timer);
-  }, [notice, studio]);
+  }, [isAsking, notice, studio]);
   return (
-    <div aria-live="assertive" className="pointer-events-none fixed inset-x-0 bottom-4 z-60 flex justify-center px-4">
+    <div aria-live="assertive" className="pointer-events-none fixed inset-x-0 bottom-4 z-30 flex justify-center px-4">
       {notice !== undefined && (
         <div className="pointer-events-auto flex max-w-lg items-start gap-2 rounded-xl border border-line bg-surface py-2.5 pr-1.5 pl-4 text-sm shadow-high">
           <p className="min-w-0 py-1 break-words">{notice.text}</p>

@@ -16,6 +16,13 @@ export interface Notice {
   readonly text: string;
 }
 
+/** What the host has against the inputs of a run. */
+export interface Refusal {
+  /** By input; those that the Blueprint lacks stand in the text alone. */
+  readonly messages: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
 export interface StudioState {
   readonly link: Link;
   readonly blueprints: Loaded<readonly BlueprintEntry[]>;
@@ -36,11 +43,15 @@ export interface StudioState {
   readonly isCancelling: boolean;
   /** The Run form is open. */
   readonly isAsking: boolean;
+  /** Of the run that was asked for last in the open form. */
+  readonly refusal: Refusal | undefined;
   readonly notice: Notice | undefined;
   /** Where in its recording the page is; undefined with a host that runs things. */
   readonly recording: PlayerView | undefined;
   /** How far this computer's clock is ahead of the host's, milliseconds; undefined until a host spoke. */
   readonly clockAheadMs: number | undefined;
+  /** When the link to the host broke, on the host's clock; undefined while there is one. Nothing is known since. */
+  readonly leftAt: number | undefined;
 }
 
 export type StudioStore = StoreApi<StudioState>;
@@ -60,7 +71,9 @@ export const createStudioStore = (): StudioStore =>
     isStarting: false,
     isCancelling: false,
     isAsking: false,
+    refusal: undefined,
     notice: undefined,
     recording: undefined,
     clockAheadMs: undefined,
+    leftAt: undefined,
   }));

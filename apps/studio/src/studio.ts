@@ -6,7 +6,7 @@ import type { Address } from "./model/address.ts";
 import { fold, isTerminal, newExecution, withGap, type Execution, type ExecutionEvent } from "./model/execution.ts";
 import { fieldsOf, initialOf, readForm } from "./model/form.ts";
 import type { Player } from "./recording/player.ts";
-import type { StudioState, StudioStore } from "./store.ts";
+import type { Refusal, StudioState, StudioStore } from "./store.ts";
 
 export interface StudioOptions {
   readonly host: Host;
@@ -68,8 +68,10 @@ export class Studio {
       this.host.onLibraryChange((what, ids) => this.onLibraryChange(what, ids)),
       this.host.onLink((link) => {
         const wasLive = this.state.link.at === "live";
-        this.set({ link });
-        if (link.at === "live" && !wasLive) this.onLive();
+        const { clockAheadMs = 0, leftAt } = this.state;
+        const isLive = link.at === "live";
+        this.set({ link, leftAt: isLive ? undefined : wasLive ? this.options.now() - clockAheadMs : leftAt });
+        if (isLive && !wasLive) this.onLive();
       }),
     );
   }
@@ -114,18 +116,19 @@ export class Studio {
   run(): void {
     const { blueprint } = this.state;
     if (blueprint.at !== "here") return;
-    if (blueprint.value.inputs.length > 0) this.set({ isAsking: true });
+    if (blueprint.value.inputs.length > 0) this.set({ isAsking: true, refusal: undefined });
     else this.execute({});
   }
 
   closeForm(): void {
-    this.set({ isAsking: false });
+    this.set({ isAsking: false, refusal: undefined });
   }
 
+  /** The form, where it was asked for in one, stays until the run has begun: what the host refuses is said in it. */
   execute(input: Record<string, unknown>): void {
     const { openId, isStarting } = this.state;
     if (openId === undefined || isStarting) return;
-    this.set({ isAsking: false, selected: undefined });
+    this.set({ refusal: undefined, notice: undefined, selected: undefined });
     this.watch(this.host.execute(openId, input));
     this.set({ isStarting: true });
   }
@@ -301,16 +304,19 @@ export class Studio {
       this.isCutOff = true;
       return;
     }
+    const wasAsked = this.state.isAsking && this.state.isStarting;
     this.leaveExecution();
-    this.notify(error.message);
+    if (wasAsked) this.set({ refusal: refusalOf(error) });
+    else this.notify(error.message);
   }
 
   private change(executionId: string, by: (before: Execution) => Execution): void {
     const { execution } = this.state;
     if (execution?.id !== executionId) return;
     const after = by(execution);
-    if (after !== execution || this.state.isAttaching)
-      this.set({ execution: after, isAttaching: false, isStarting: false });
+    const { isAttaching, isStarting, isAsking } = this.state;
+    if (after !== execution || isAttaching)
+      this.set({ execution: after, isAttaching: false, isStarting: false, isAsking: isAsking && !isStarting });
     if (!isTerminal(execution.state) && isTerminal(after.state)) void this.loadExecutions();
   }
 
@@ -332,6 +338,17 @@ export class Studio {
 }
 
 const isSame = (a: BlueprintInfo, b: BlueprintInfo): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** The host names the inputs in the error's details. */
+function refusalOf(error: Error): Refusal {
+  const problems = (error as { details?: { problems?: unknown } }).details?.problems;
+  const messages = new Map<string, string>();
+  for (const problem of Array.isArray(problems) ? (problems as Record<string, unknown>[]) : []) {
+    const { input, message } = problem ?? {};
+    if (typeof input === "string" && typeof message === "string" && !messages.has(input)) messages.set(input, message);
+  }
+  return { messages: Object.fromEntries(messages), text: error.message };
+}
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Frames } from "../src/frame.ts";
+import { endedByItself } from "../src/host/ended.ts";
 import type { BlueprintInfo, Host, Link, Watcher } from "../src/host/host.ts";
 import type { Address } from "../src/model/address.ts";
 import { createStudioStore } from "../src/store.ts";
@@ -217,4 +218,58 @@ test("[ST-56] a Blueprint that cannot be read says so in its place", async () =>
   const page = setUp({ open: "nowhere" });
   await page.link(live);
   expect(page.store.getState().blueprint).toEqual({ at: "failed", message: "no nowhere" });
+});
+
+const withInput = blueprint("b", { inputs: [{ name: "source", type: "file", required: true, schema: {} }] });
+
+test("[ST-57] what the host refuses is said in the form, at the input, and the form stays open", async () => {
+  const page = setUp({ open: "b" }, [withInput]);
+  await page.link(live);
+  page.studio.run();
+  page.studio.execute({ source: "nowhere.csv" });
+  expect(page.store.getState()).toMatchObject({ isAsking: true, isStarting: true });
+  const problems = [{ input: "source", message: "there is no file" }];
+  page.watcher()?.onFault(Object.assign(new Error("Cannot run"), { code: "INVALID_INPUT", details: { problems } }));
+  expect(page.store.getState()).toMatchObject({
+    isAsking: true,
+    isStarting: false,
+    notice: undefined,
+    refusal: { messages: { source: "there is no file" }, text: "Cannot run" },
+  });
+});
+
+test("[ST-57] the form closes when the run has begun, and is without the old refusal when it opens again", async () => {
+  const page = setUp({ open: "b" }, [withInput]);
+  await page.link(live);
+  page.studio.run();
+  page.studio.execute({ source: "nowhere.csv" });
+  page.watcher()?.onFault(new Error("no"));
+  page.studio.execute({ source: "here.csv" });
+  expect(page.store.getState().refusal).toBeUndefined();
+  page.watcher()?.hear([script().started()]);
+  page.frame();
+  expect(page.store.getState()).toMatchObject({ isAsking: false, isStarting: false });
+});
+
+test("[ST-58] from the moment that the link breaks nothing counts on, until there is another one", async () => {
+  const page = setUp({ open: "b" });
+  await page.link(live);
+  expect(page.store.getState().leftAt).toBeUndefined();
+  page.studio.execute({});
+  page.watcher()?.hear([script().started()]);
+  page.frame();
+  const ahead = page.store.getState().clockAheadMs ?? 0;
+  await page.link({ at: "reconnecting", attempt: 1 });
+  expect(page.store.getState().leftAt).toBe(5_000 - ahead);
+  await page.link({ at: "lost", reason: "gone", code: "REJECTED" });
+  expect(page.store.getState().leftAt).toBe(5_000 - ahead);
+  await page.link(live);
+  expect(page.store.getState().leftAt).toBeUndefined();
+});
+
+test("[ST-59] an execution's own end is no fault of the watch, also where its time was over", () => {
+  const ended = (code: string): boolean => endedByItself(Object.assign(new Error(code), { code }));
+  expect(["EXECUTION_FAILED", "CANCELLED", "TIMEOUT"].map(ended)).toEqual([true, true, true]);
+  expect(["CLOSED", "INVALID_INPUT", "UNKNOWN_EXECUTION"].map(ended)).toEqual([false, false, false]);
+  expect(endedByItself(new Error("plain"))).toBe(false);
 });

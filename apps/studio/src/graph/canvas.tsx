@@ -9,10 +9,12 @@ import {
   useReactFlow,
   type Edge,
   type Node,
+  type Viewport,
 } from "@xyflow/react";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from "react";
 
 import type { BlueprintInfo } from "../host/host.ts";
+import type { Execution } from "../model/execution.ts";
 import { IconButton } from "../ui/button.tsx";
 import { Empty } from "../ui/empty.tsx";
 import { useStudio, useStudioState } from "../use-studio.ts";
@@ -31,9 +33,11 @@ import { WireEdge } from "./wire-edge.tsx";
 const nodeTypes = { node: StepNode, loop: LoopNode, pill: PillNode };
 const edgeTypes = { wire: WireEdge };
 const wholeGraph = { padding: 0.06, maxZoom: 1, minZoom: 0.05, duration: 200 };
-/** Below it a card's text cannot be read: the graph is then shown from its start instead of whole. */
-const READABLE_ZOOM = 0.5;
+/** Below it a card's text cannot be read: the graph is then shown from its start, and follows what is at work. */
+const READABLE_ZOOM = 0.85;
 const MARGIN = 24;
+/** Long enough for an eye to follow. */
+const PAN_MS = 250;
 /** Of the zoom buttons below the graph. */
 const FOOT = 40;
 /** Above it only what is in view is drawn. */
@@ -97,12 +101,23 @@ function Flow({
   const selected = useStudioState((state) => state.selected);
   const nodes = useMemo(() => layout.boxes.map((box) => nodeFrom(box, layout.direction)), [layout]);
   const edges = useMemo(() => layout.wires.map(edgeFrom), [layout]);
-  const { fitView, setViewport, zoomIn, zoomOut } = useReactFlow();
+  const { fitView, getViewport, setViewport, zoomIn, zoomOut } = useReactFlow();
   const wasTouched = useRef(false);
+  const places = useMemo(() => placesOf(layout), [layout]);
+  const active = useStudioState(({ execution, selected: chosen }) => chosen ?? activeIn(execution, places));
 
   useEffect(() => {
     if (!wasTouched.current && size !== undefined) void setViewport(startView(layout, size));
   }, [setViewport, layout, size]);
+
+  // What is at work, or was chosen, comes into view; a person who moved the graph keeps their place.
+  useEffect(() => {
+    const place = active === undefined ? undefined : places.get(active);
+    if (place === undefined || size === undefined || wasTouched.current) return;
+    const before = getViewport();
+    const after = broughtIn(place, before, size);
+    if (after.x !== before.x || after.y !== before.y) void setViewport(after, { duration: PAN_MS });
+  }, [active, getViewport, places, setViewport, size]);
 
   return (
     <ReactFlow
@@ -159,6 +174,49 @@ function startView(
   const zoom = Math.min(1, Math.max(READABLE_ZOOM, fits));
   const start = (room: number, length: number): number => Math.max(MARGIN, (room - length * zoom) / 2);
   return { x: start(size.width, layout.width), y: start(height, layout.height), zoom };
+}
+
+type Place = Pick<Box, "x" | "y" | "width" | "height">;
+
+/** Where the nodes stand in the graph's own coordinates; loops are where their bodies are. */
+function placesOf({ boxes }: GraphLayout): ReadonlyMap<string, Place> {
+  const byId = new Map(boxes.map((box) => [box.id, box]));
+  const places = new Map<string, Place>();
+  for (const box of boxes) {
+    if (box.kind !== "node") continue;
+    let { x, y } = box;
+    for (let parent = box.parent; parent !== undefined; parent = byId.get(parent)?.parent) {
+      x += byId.get(parent)?.x ?? 0;
+      y += byId.get(parent)?.y ?? 0;
+    }
+    places.set(box.id, { x, y, width: box.width, height: box.height });
+  }
+  return places;
+}
+
+/** The first node that is at work; once the run has failed, the one that failed. */
+function activeIn(execution: Execution | undefined, places: ReadonlyMap<string, Place>): string | undefined {
+  if (execution === undefined) return undefined;
+  const wanted = execution.state === "failed" ? "failed" : "running";
+  for (const path of places.keys()) if (execution.nodes.get(path)?.state === wanted) return path;
+  return undefined;
+}
+
+/** The least move that brings the place wholly into the canvas. */
+function broughtIn(
+  place: Place,
+  { x, y, zoom }: Viewport,
+  size: { width: number; height: number },
+): { x: number; y: number; zoom: number } {
+  const shift = (from: number, length: number, room: number): number => {
+    const start = from + MARGIN > room - length ? Math.min(0, room - MARGIN - length - from) : 0;
+    return from < MARGIN ? MARGIN - from : start;
+  };
+  return {
+    x: x + shift(place.x * zoom + x, place.width * zoom, size.width),
+    y: y + shift(place.y * zoom + y, place.height * zoom, size.height - FOOT),
+    zoom,
+  };
 }
 
 function nodeFrom(box: Box, direction: Direction): BoxNode {

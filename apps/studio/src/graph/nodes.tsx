@@ -2,11 +2,12 @@
 import { Handle, Position, type NodeProps } from "@xyflow/react";
 import { memo, type ReactNode } from "react";
 
-import { compact, integer } from "../model/format.ts";
-import { settled, unseen, within, type NodeView } from "../model/node-view.ts";
+import { compact } from "../model/format.ts";
+import { isFinal, itemsBegun, tally, unseen, within, type NodeView, type Work } from "../model/node-view.ts";
+import type { NodeOutputs } from "../model/outputs.ts";
 import { Elapsed } from "../ui/elapsed.tsx";
 import { Icon, iconOf } from "../ui/icons.tsx";
-import { StateShape, toneOf, toneText, wordOf } from "../ui/state-mark.tsx";
+import { StateShape, toneOf, toneText, useWord, wordOf } from "../ui/state-mark.tsx";
 import { useStudio, useStudioState } from "../use-studio.ts";
 import type { BoxNode } from "./canvas.tsx";
 import type { Box, Direction } from "./layout.ts";
@@ -143,21 +144,17 @@ function Foot({
     return <p className="mt-1 truncate px-3 font-mono text-2xs leading-4 text-faint">{type}</p>;
   }
   const { work } = view;
-  const share = work?.total !== undefined && work.total > 0 ? Math.min(1, work.done / work.total) : undefined;
+  const share = shareOf(work);
   const isAtWork = view.state === "running";
-  const failures = view.counts.failed ?? 0;
   return (
     <>
       <div
         className={`flex items-center gap-1.5 overflow-hidden text-2xs leading-4 whitespace-nowrap text-muted tabular-nums ${isInHead ? "shrink-0" : "mt-1 px-3"}`}
       >
-        {!isInHead && <span className={`font-medium ${toneText[toneOf(view.state)]}`}>{wordOf(view.state)}</span>}
-        <Count view={view} />
+        {!isInHead && tally(view).length < 2 && <Word view={view} />}
+        <Count box={box} view={view} />
         {view.attempt > 1 && (
           <span className="rounded bg-warn-soft px-1 font-medium text-warn">attempt {view.attempt}</span>
-        )}
-        {view.instances > 1 && failures > 0 && (
-          <span className="rounded bg-bad-soft px-1 font-medium text-bad">{integer(failures)} failed</span>
         )}
         {view.startedAt !== undefined && (
           <span className={isInHead ? "" : "ml-auto"}>
@@ -177,19 +174,76 @@ function Foot({
   );
 }
 
-/** `12 / 40`: the node's own units, else its instances; once it is over, how many they were. */
-function Count({ view }: { view: NodeView }): ReactNode {
+function Word({ view }: { view: NodeView }): ReactNode {
+  const word = useWord(view.state);
+  return <span className={`font-medium ${toneText[toneOf(view.state)]}`}>{word}</span>;
+}
+
+/** What a count of instances calls them: a completed item is done. */
+const tallyWords: Partial<Record<NodeView["state"], string>> = {
+  running: "at work",
+  completed: "done",
+  failed: "failed",
+  skipped: "skipped",
+  cancelled: "cancelled",
+};
+
+/**
+ * A number says what it counts, and is the same for who was there and who comes late: items by state; of a loop its
+ * items; of a node at work its share, or its own words; afterwards what came out of its first port that counts.
+ */
+function Count({ box, view }: { box: Box; view: NodeView }): ReactNode {
   const { work } = view;
-  const done = work?.done ?? settled(view);
-  const total = work === undefined ? view.instances : work.total;
-  if (total !== undefined && total < 2) return null;
-  const isOver = total !== undefined && view.state === "completed";
+  const isLoop = box.kind === "loop";
+  const items = useStudioState(({ execution }) => (isLoop && execution ? itemsBegun(execution.nodes, box.id) : 0));
+  const out = useStudioState(({ execution }) => countOut(execution?.outputs.get(box.id), box));
+  if (view.instances > 1) return <Tally view={view} />;
+  if (isLoop) {
+    if (view.state === "running" && work?.total !== undefined) {
+      return (
+        <span>
+          {compact(work.done)} of {compact(work.total)} items
+        </span>
+      );
+    }
+    return items > 0 && <span>{items === 1 ? "1 item" : `${compact(items)} items`}</span>;
+  }
+  if (view.state === "running") {
+    const share = shareOf(work);
+    const words = work?.message ?? (share === undefined ? undefined : `${Math.floor(share * 100)}%`);
+    return words !== undefined && <span className="min-w-0 truncate">{words}</span>;
+  }
+  return out !== undefined && <span className="min-w-0 truncate">{out}</span>;
+}
+
+function Tally({ view }: { view: NodeView }): ReactNode {
+  const parts = tally(view);
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1 && isFinal(only.state)) return <span>{compact(only.count)} items</span>;
   return (
-    <span>
-      {isOver || total === undefined ? compact(isOver ? total : done) : `${compact(done)} / ${compact(total)}`}
+    <span className="min-w-0 truncate">
+      {parts.map(({ state, count }, at) => (
+        <span key={state} className={state === "failed" ? "font-medium text-bad" : undefined}>
+          {at > 0 && ", "}
+          {compact(count)} {tallyWords[state]}
+        </span>
+      ))}
     </span>
   );
 }
+
+/** `9,998 kept`: a number that a port tells of itself, and the port's name for what it counts. */
+function countOut(outputs: NodeOutputs | undefined, { id, node }: Box): string | undefined {
+  const ports = outputs?.byInstance.get(id);
+  for (const { name } of node?.outputs ?? []) {
+    const port = ports?.get(name);
+    if (port?.ended === true && port.itemCount > 0) return `${compact(port.itemCount)} ${name}`;
+  }
+  return undefined;
+}
+
+const shareOf = (work: Work | undefined): number | undefined =>
+  work?.total !== undefined && work.total > 0 ? Math.min(1, work.done / work.total) : undefined;
 
 function Ports({ box, direction }: { box: Box; direction: Direction }): ReactNode {
   const isRight = direction === "right";

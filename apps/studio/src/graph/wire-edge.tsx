@@ -18,6 +18,7 @@ export const WireEdge = memo(function WireEdge(props: EdgeProps<WireData>): Reac
           wire?.sourcePort ?? "",
           isPlain(target) ? execution.nodes.get(target) : undefined,
           execution.nodes.size > 0 && (!isPlain(source) || execution.nodes.has(source)),
+          execution.outputs.get(source),
         ),
   );
   const path = pathOf(props, wire?.via ?? []);
@@ -34,7 +35,7 @@ export const WireEdge = memo(function WireEdge(props: EdgeProps<WireData>): Reac
       {label !== undefined && (
         <EdgeLabelRenderer>
           <span
-            className={`pointer-events-none absolute rounded bg-canvas px-0.5 text-2xs leading-4 ${label === "error" ? "text-bad" : "text-faint"}`}
+            className={`pointer-events-none absolute z-2 rounded bg-canvas px-0.5 text-2xs leading-4 ${label === "error" ? "text-bad" : "text-faint"}`}
             style={{ transform: labelPlace(props) }}
           >
             {label}

@@ -8,6 +8,7 @@ import {
   type ExecutionMessage,
 } from "@atomiton/runtime/client";
 
+import { endedByItself } from "./ended.ts";
 import type { Host, Link, Watcher } from "./host.ts";
 import { roadToHost } from "./road.ts";
 
@@ -119,7 +120,7 @@ function linkFrom(link: BusLink, wasLive: boolean): Link {
 function reasonFrom(code: string, message: string): string {
   switch (code) {
     case "REJECTED":
-      return "The host refused this page: its key is not the host's. It was started anew, perhaps: open the address that it printed.";
+      return "The host does not know this page's key: a server that is started anew has another one. Open the address that it prints now.";
     case "CONTRACT_MISMATCH":
     case "VERSION_MISMATCH":
       return `This page is of another version than its host: reload it. ${message}`;
@@ -152,10 +153,6 @@ function watchOn(execution: Execution, watcher: Watcher): () => void {
     execution.close();
   };
 }
-
-/** Failed and cancelled executions reject too; their events have said it. */
-const endedByItself = (error: Error): boolean =>
-  "code" in error && (error.code === "EXECUTION_FAILED" || error.code === "CANCELLED");
 
 /** Where more than logs is missing the client asks for the whole again. */
 function isForGood({ names }: Gap): boolean {

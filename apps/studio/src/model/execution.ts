@@ -11,7 +11,6 @@ import type {
   RtError,
   RuntimeCompleted,
   RuntimeErrorEvent,
-  RuntimeLog,
   RuntimeMessage,
   RuntimeOutput,
   RuntimeProgress,
@@ -20,7 +19,7 @@ import type {
   WaitInfo,
 } from "@atomiton/runtime/contract";
 
-import { append, emptyLog, type LogBook } from "./log-book.ts";
+import { append, emptyLog, type LogBook, type LogEntry } from "./log-book.ts";
 import { FAULT_LIMIT, isFinal, stateOf, unseen, type Fault, type NodeView } from "./node-view.ts";
 import { noOutputs, withOutputs, type NodeOutputs } from "./outputs.ts";
 import { nodePathOf } from "./path.ts";
@@ -91,6 +90,15 @@ export function fold(before: Execution, batch: readonly ExecutionEvent[]): Execu
 /** `count` events are lost; the page says so. */
 export const withGap = (before: Execution, count: number): Execution => ({ ...before, missed: before.missed + count });
 
+/** Steps that are done, of those known: what failed or was cancelled is over, not done, as in the percentage. */
+export function stepsOf({ state, progress, nodes }: Execution): { done: number; total: number } | undefined {
+  if (progress === undefined) return undefined;
+  if (state !== "failed" && state !== "cancelled") return { done: progress.done, total: progress.total };
+  let done = 0;
+  for (const { counts } of nodes.values()) done += (counts.completed ?? 0) + (counts.skipped ?? 0);
+  return { done, total: Math.max(done, progress.total) };
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 class Draft {
@@ -100,7 +108,7 @@ class Draft {
   private nodes: Map<string, NodeView> | undefined;
   /** By node, in the order in which they came. */
   private readonly gave = new Map<string, RuntimeOutput[]>();
-  private logs: RuntimeLog[] = [];
+  private logs: LogEntry[] = [];
   private changed = false;
 
   constructor(before: Execution) {
@@ -168,7 +176,8 @@ class Draft {
       const node = nodePathOf(path);
       // One item's own progress says nothing of all items.
       if (node !== path) continue;
-      this.setNode(node, { ...this.node(node), work });
+      const view = this.node(node);
+      if (!isFinal(view.state)) this.setNode(node, { ...view, work });
     }
   }
 
@@ -184,6 +193,7 @@ class Draft {
     this.changed = true;
     if (data.path !== undefined && data.scope === "node") this.addFault(data, data.path);
     if (!data.terminal) return;
+    this.logEnd(data);
     this.now.state = data.state ?? "failed";
     this.now.endedAt = data.ts;
     this.now.error = { message: data.error, path: data.path ?? data.detail.path, detail: data.detail };
@@ -208,6 +218,24 @@ class Draft {
       faults: [fault, ...view.faults].slice(0, FAULT_LIMIT),
       faultCount: view.faultCount + 1,
     });
+    const isMended = data.handled || data.willRetryAt !== undefined;
+    const after = data.handled ? " (handled)" : data.willRetryAt === undefined ? "" : " (tried again)";
+    const message = `${data.detail.code}: ${data.detail.message}${after}`;
+    this.logError(data, isMended ? "warn" : "error", path, message);
+  }
+
+  /** The error that ended it stands there already where its node told it. */
+  private logEnd(data: RuntimeErrorEvent): void {
+    const path = data.path ?? data.detail.path ?? "";
+    const isKnown = path !== "" && this.node(nodePathOf(path)).faults.some((fault) => fault.path === path);
+    if (isKnown || isTerminal(this.now.state)) return;
+    if (data.state === "cancelled") this.logError(data, "warn", path, `Cancelled: ${data.error}`);
+    else this.logError(data, "error", path, `${data.detail.code}: ${data.error}`);
+  }
+
+  private logError(data: RuntimeErrorEvent, level: LogEntry["level"], path: string, message: string): void {
+    const { ts, seq, detail } = data;
+    this.logs.push({ ts, seq, level, path, attempt: detail.attempt ?? 1, message, isError: true });
   }
 
   private onOutput(data: RuntimeOutput): void {
@@ -250,6 +278,11 @@ class Draft {
       const { work, faults, faultCount } = view;
       if (work !== undefined || faultCount > 0) this.nodes.set(path, { ...unseen, work, faults, faultCount });
     }
+    for (const { path, counts, a, t0, t1 } of data.counted ?? []) {
+      const view = this.node(path);
+      const instances = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      this.setNode(path, { ...view, counts, instances, attempt: a, startedAt: t0, endedAt: t1 });
+    }
     for (const { path, s, a, t0, t1, why } of data.nodes) {
       this.setInstance(path, { state: s, attempt: a, startedAt: t0, endedAt: t1, why });
     }
@@ -281,6 +314,7 @@ class Draft {
       startedAt: least(view.startedAt, next.startedAt),
       endedAt: isFinal(state) ? most(view.endedAt, next.endedAt) : undefined,
       why: next.why,
+      work: isFinal(state) ? undefined : view.work,
     });
   }
 

@@ -12,8 +12,10 @@ export interface LogLine {
   /** Grows by one a line, also over dropped ones: a stable key. */
   readonly id: number;
   readonly ts: number;
+  /** Orders lines, whatever order they came in. */
+  readonly order: number;
   readonly level: LogLevel;
-  /** Of the instance. */
+  /** Of the instance; empty: of the run itself. */
   readonly path: string;
   /** Of the node in the graph. */
   readonly node: string;
@@ -23,6 +25,11 @@ export interface LogLine {
   readonly stream?: RuntimeLog["stream"] | undefined;
 }
 
+/** What is written: a log of a node, or an error, which stands among them. */
+export type LogEntry = Pick<RuntimeLog, "ts" | "seq" | "level" | "path" | "attempt" | "message" | "data" | "stream"> & {
+  readonly isError?: boolean;
+};
+
 export interface LogBook {
   readonly lines: readonly LogLine[];
   /** Lines ever written; `written - lines.length` are no longer here. */
@@ -31,8 +38,11 @@ export interface LogBook {
 
 export const emptyLog: LogBook = { lines: [], written: 0 };
 
-/** Appends in order and forgets the oldest beyond the limit. */
-export function append(book: LogBook, added: readonly RuntimeLog[], limit: number = LOG_LIMIT): LogBook {
+/**
+ * Adds in the order of the execution and forgets the oldest beyond the limit. Who comes late is told all logs, then all
+ * errors: they are put in their order, and numbered anew.
+ */
+export function append(book: LogBook, added: readonly LogEntry[], limit: number = LOG_LIMIT): LogBook {
   if (added.length === 0) return book;
   let id = book.written;
   const fresh = added.map((log): LogLine => {
@@ -40,6 +50,8 @@ export function append(book: LogBook, added: readonly RuntimeLog[], limit: numbe
     return {
       id,
       ts: log.ts,
+      // An error takes a number of its own; logs carry the last one that was taken.
+      order: log.seq * 2 + (log.isError === true ? 0 : 1),
       level: log.level,
       path: log.path,
       node: nodePathOf(log.path),
@@ -49,7 +61,15 @@ export function append(book: LogBook, added: readonly RuntimeLog[], limit: numbe
       stream: log.stream,
     };
   });
-  return { lines: [...book.lines, ...fresh].slice(-limit), written: id };
+  const lines = [...book.lines, ...fresh];
+  return { lines: inOrder(lines, id).slice(-limit), written: id };
+}
+
+function inOrder(lines: readonly LogLine[], last: number): readonly LogLine[] {
+  const isSorted = lines.every((line, at) => at === 0 || line.order >= (lines[at - 1]?.order ?? 0));
+  if (isSorted) return lines;
+  const first = last - lines.length + 1;
+  return lines.toSorted((a, b) => a.order - b.order).map((line, at) => ({ ...line, id: first + at }));
 }
 
 export interface LogFilter {

@@ -12,7 +12,7 @@ export interface Fault {
   readonly willRetryAt?: number | undefined;
 }
 
-/** How far the node's own work is, in its own unit. */
+/** How far the node's own work is, in its own unit, which nobody else knows: shown as a share, or in its own words. */
 export interface Work {
   readonly done: number;
   readonly total?: number | undefined;
@@ -34,6 +34,7 @@ export interface NodeView {
   readonly endedAt?: number | undefined;
   /** Of a skip, a wait or a failure. */
   readonly why?: string | undefined;
+  /** Only while it runs: the last report before its end is seldom the whole. */
   readonly work?: Work | undefined;
   /** The latest faults, newest first. */
   readonly faults: readonly Fault[];
@@ -73,6 +74,28 @@ export function within(loop: NodeView | undefined, view: NodeView): NodeView {
   const goesOn = loop !== undefined && loop.instances > 0 && !isFinal(loop.state);
   if (!goesOn || (view.state !== "completed" && view.state !== "skipped")) return view;
   return { ...view, state: "ready", endedAt: undefined };
+}
+
+/** Instances by state, those of which there are any: work first, then how the others ended. */
+const TALLIED: readonly NodeState[] = ["running", "completed", "failed", "skipped", "cancelled"];
+export function tally({ counts }: NodeView): readonly { readonly state: NodeState; readonly count: number }[] {
+  return TALLIED.flatMap((state) => {
+    const count = counts[state] ?? 0;
+    return count > 0 ? [{ state, count }] : [];
+  });
+}
+
+/** Items of a loop that have begun: each has one instance of every node of the body. */
+export function itemsBegun(nodes: ReadonlyMap<string, NodeView>, loop: string): number {
+  const prefix = `${loop}/`;
+  let most = 0;
+  for (const [path, { counts }] of nodes) {
+    if (!path.startsWith(prefix) || path.includes("/", prefix.length)) continue;
+    let begun = 0;
+    for (const [state, count] of Object.entries(counts)) if (state !== "pending") begun += count;
+    most = Math.max(most, begun);
+  }
+  return most;
 }
 
 /** Instances that are over. */

@@ -58,7 +58,13 @@ function withEvent(before: PortOutput | undefined, event: RuntimeOutput): PortOu
     case "value":
       return { ...base, via: event.via, value: event.value, ended: true };
     case "end":
-      return { ...base, via: event.via, ended: true, itemCount: event.items ?? base.itemCount };
+      return {
+        ...base,
+        via: event.via,
+        ended: true,
+        itemCount: event.items ?? base.itemCount,
+        ...(event.value === undefined ? {} : { value: event.value }),
+      };
     case "item":
     case "partial": {
       if (event.index !== undefined && event.index < base.itemCount) return base;

@@ -1,5 +1,6 @@
 /** What a wire shows: whether its value is out, and whether its target is at work on it. */
 import type { NodeView } from "./node-view.ts";
+import type { NodeOutputs } from "./outputs.ts";
 
 /** idle: nothing yet. flowing: the value is out and its target is at work. delivered: the target is done with it. empty: nothing will come. */
 export type WireState = "idle" | "flowing" | "delivered" | "empty";
@@ -9,12 +10,14 @@ const AT_WORK: ReadonlySet<string> = new Set(["ready", "running", "waiting", "ba
 /**
  * @param source the node that the wire leaves; undefined for inputs and items, whose value is there from the start
  * @param port of the source: `error` carries a value when the node failed, every other one when it completed
+ * @param outputs of the source: what came out is out, whether or not its target got to it
  */
 export function wireState(
   source: NodeView | undefined,
   port: string,
   target: NodeView | undefined,
   isStarted: boolean,
+  outputs?: NodeOutputs,
 ): WireState {
   if (!isStarted) return "idle";
   const out = source === undefined ? true : gaveOut(source, port);
@@ -22,11 +25,15 @@ export function wireState(
   if (!out) return "idle";
   if (target === undefined) return "delivered";
   if (AT_WORK.has(target.state)) return "flowing";
-  return target.state === "pending"
-    ? "idle"
-    : target.state === "skipped" || target.state === "cancelled"
-      ? "empty"
-      : "delivered";
+  if (target.state === "pending") return "idle";
+  if (target.state !== "skipped" && target.state !== "cancelled") return "delivered";
+  if (target.startedAt !== undefined) return "delivered";
+  return outputs !== undefined && hasPort(outputs, port) ? "delivered" : "empty";
+}
+
+function hasPort({ byInstance }: NodeOutputs, port: string): boolean {
+  for (const ports of byInstance.values()) if (ports.has(port)) return true;
+  return false;
 }
 
 function gaveOut(source: NodeView, port: string): boolean | "never" {

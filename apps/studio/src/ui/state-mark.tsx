@@ -2,6 +2,8 @@
 import type { ExecState, NodeState } from "@atomiton/runtime/contract";
 import type { ReactNode } from "react";
 
+import { useStudioState } from "../use-studio.ts";
+
 type AnyState = NodeState | ExecState;
 export type Tone = "quiet" | "accent" | "ok" | "bad" | "warn";
 
@@ -159,8 +161,17 @@ export function StateShape({
   );
 }
 
+const ENDED: ReadonlySet<AnyState> = new Set(["completed", "failed", "skipped", "cancelled"]);
+
+/** While nobody hears the host, what was under way is told as what it was. */
+export function useWord(state: AnyState): string {
+  const isUnknown = useStudioState(({ leftAt }) => leftAt !== undefined) && !ENDED.has(state);
+  return isUnknown ? `Was ${wordOf(state).toLowerCase()}` : wordOf(state);
+}
+
 export function StateBadge({ state }: { state: AnyState }): ReactNode {
-  const { tone, word } = looks[state];
+  const { tone } = looks[state];
+  const word = useWord(state);
   return (
     <span
       className={`inline-flex items-center gap-1.5 rounded-full py-0.5 pr-2.5 pl-1.5 text-xs font-medium ${toneSoft[tone]}`}

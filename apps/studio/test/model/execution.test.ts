@@ -1,8 +1,15 @@
 import { expect, test } from "vitest";
 
-import { fold, INSTANCES_KEPT, newExecution, withGap, type ExecutionEvent } from "../../src/model/execution.ts";
+import {
+  fold,
+  INSTANCES_KEPT,
+  newExecution,
+  stepsOf,
+  withGap,
+  type ExecutionEvent,
+} from "../../src/model/execution.ts";
 import { LOG_LIMIT, select } from "../../src/model/log-book.ts";
-import { FAULT_LIMIT, unseen, within } from "../../src/model/node-view.ts";
+import { FAULT_LIMIT, itemsBegun, tally, unseen, within } from "../../src/model/node-view.ts";
 import { INSTANCE_LIMIT, ITEM_LIMIT } from "../../src/model/outputs.ts";
 import { ID, script } from "./events.ts";
 
@@ -107,7 +114,7 @@ test("[ST-22] while its loop goes on, a node with no item at hand is ready, not 
   expect(shown([...begun, say.node("each", "completed")])).toBe("completed");
 });
 
-test("[ST-22] progress of a node's own work is kept when it is over", () => {
+test("[ST-22] a node's own progress is that of a node at work, and goes with its end", () => {
   const say = script();
   const run = after([
     say.started(),
@@ -122,6 +129,9 @@ test("[ST-22] progress of a node's own work is kept when it is over", () => {
   ]);
   expect(run.nodes.get("each")?.work).toEqual({ done: 3, total: 9, message: "files" });
   expect(run.nodes.get("each/a")).toBeUndefined();
+  const late = say.progress({ nodes: [{ path: "each", done: 8, total: 9 }] });
+  const over = fold(run, [say.node("each", "completed"), late]);
+  expect(over.nodes.get("each")?.work).toBeUndefined();
 });
 
 test("[ST-23] errors stand at their node, newest first, once each; the run's own error names its node", () => {
@@ -171,7 +181,6 @@ test("[ST-25] everything that grows is bounded and says what it forgot", () => {
     ...many(LOG_LIMIT + 10, (i) => say.log("a", `line ${i}`)),
     ...many(INSTANCE_LIMIT + 5, (i) => say.output(`each[${i}]/a`, i)),
     ...many(ITEM_LIMIT + 7, (i) => say.item("s", i, i)),
-    ...many(FAULT_LIMIT + 3, (i) => say.fault(`each[${i}]/a`, "no")),
     ...many(INSTANCES_KEPT + 4, (i) => say.node(`each[${i}]/b`, "completed")),
   ]);
   expect(run.log).toMatchObject({ written: LOG_LIMIT + 10 });
@@ -181,8 +190,9 @@ test("[ST-25] everything that grows is bounded and says what it forgot", () => {
   expect(run.outputs.get("each/a")?.byInstance.size).toBe(INSTANCE_LIMIT);
   const items = run.outputs.get("s")?.byInstance.get("s")?.get("items");
   expect([items?.items.length, items?.itemCount]).toEqual([ITEM_LIMIT, ITEM_LIMIT + 7]);
-  expect(run.nodes.get("each/a")?.faults).toHaveLength(FAULT_LIMIT);
-  expect(run.nodes.get("each/a")?.faultCount).toBe(FAULT_LIMIT + 3);
+  const failing = after([say.started(), ...many(FAULT_LIMIT + 3, (i) => say.fault(`each[${i}]/a`, "no"))]);
+  expect(failing.nodes.get("each/a")?.faults).toHaveLength(FAULT_LIMIT);
+  expect(failing.nodes.get("each/a")?.faultCount).toBe(FAULT_LIMIT + 3);
   expect(run.instances.size).toBe(INSTANCES_KEPT);
   expect(run.nodes.get("each/b")?.counts.completed).toBe(INSTANCES_KEPT + 4);
 });
@@ -204,4 +214,87 @@ test("[ST-26] logs are found by level, by node with its body, and by text", () =
   expect(found({ level: "warn" })).toEqual(["reading two", "reading three"]);
   expect(found({ node: "each" })).toEqual(["Reading one", "reading two"]);
   expect(found({ text: "READING t" })).toEqual(["reading two", "reading three"]);
+});
+
+test("[ST-27] a node's numbers are its items by state, a loop's its items, also where a snapshot only counts them", () => {
+  const say = script();
+  const live = after([
+    say.started(),
+    say.node("each", "running"),
+    ...["a", "b", "c"].map((key) => say.node(`each[${key}]/x`, "completed")),
+    say.node("each[a]/y", "completed"),
+    say.node("each[b]/y", "skipped"),
+    say.node("each[c]/y", "failed"),
+  ]);
+  const late = after([
+    say.started(),
+    say.snapshot(
+      "running",
+      [
+        { path: "each", s: "running", a: 1, t0: 1 },
+        { path: "each[c]/x", s: "completed", a: 1, t0: 7, t1: 8 },
+        { path: "each[c]/y", s: "failed", a: 1, t0: 8, t1: 9 },
+        { path: "each[d]/x", s: "pending", a: 0 },
+      ],
+      {
+        counted: [
+          { path: "each/x", counts: { completed: 2 }, a: 1, t0: 2, t1: 5 },
+          { path: "each/y", counts: { completed: 1, skipped: 1 }, a: 3, t0: 3, t1: 6 },
+        ],
+      },
+    ),
+  ]);
+  for (const { nodes } of [live, late]) {
+    expect(tally(nodes.get("each/x") ?? unseen)).toEqual([{ state: "completed", count: 3 }]);
+    expect(tally(nodes.get("each/y") ?? unseen)).toEqual([
+      { state: "completed", count: 1 },
+      { state: "failed", count: 1 },
+      { state: "skipped", count: 1 },
+    ]);
+    expect(itemsBegun(nodes, "each")).toBe(3);
+  }
+  expect(late.nodes.get("each/y")).toMatchObject({ instances: 3, attempt: 3, startedAt: 3, endedAt: 9 });
+});
+
+test("[ST-28] errors stand among the log's lines, in the order of the run, once each, whenever they were told", () => {
+  const say = script();
+  const started = say.started();
+  const before = say.log("a", "before");
+  const retried = say.fault("a", "not now", { willRetryAt: 5 });
+  const between = say.log("a", "between");
+  const handled = say.fault("b", "no", { handled: true });
+  const last = say.log("c", "last");
+  const end = say.failed("for good", { path: "c" });
+  const texts = (events: readonly ExecutionEvent[]) =>
+    after(events).log.lines.map(({ id, level, path, message }) => [id, level, path, message]);
+  const live = texts([started, before, retried, between, handled, last, end]);
+  expect(live).toEqual([
+    [1, "info", "a", "before"],
+    [2, "warn", "a", "X: not now (tried again)"],
+    [3, "info", "a", "between"],
+    [4, "warn", "b", "X: no (handled)"],
+    [5, "info", "c", "last"],
+    [6, "error", "c", "X: for good"],
+  ]);
+  expect(texts([started, before, between, last, retried, handled, handled, end])).toEqual(live);
+});
+
+test("[ST-28] the error that ends a run is not told twice; a cancelled run says why", () => {
+  const say = script();
+  const fault = say.fault("c", "no");
+  const failed = after([say.started(), fault, say.failed("no", { path: "c" })]);
+  expect(failed.log.lines.map(({ message }) => message)).toEqual(["X: no"]);
+  const cancelled = after([say.started(), say.failed("cancelled in Studio", { state: "cancelled" })]);
+  expect(cancelled.log.lines.map(({ level, path, message }) => [level, path, message])).toEqual([
+    ["warn", "", "Cancelled: cancelled in Studio"],
+  ]);
+});
+
+test("[ST-29] of a run that failed or was cancelled, what ended with it does not count as done", () => {
+  const say = script();
+  const events = [say.started(), say.node("a", "completed"), say.node("b", "skipped"), say.node("c", "failed")];
+  const over = [say.node("d", "cancelled"), say.progress({ percent: 50, done: 4, total: 4 })];
+  expect(stepsOf(after(events))).toBeUndefined();
+  expect(stepsOf(after([...events, ...over]))).toEqual({ done: 4, total: 4 });
+  expect(stepsOf(after([...events, ...over, say.failed("no")]))).toEqual({ done: 2, total: 4 });
 });

@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 
 import { readAddress, writeAddress } from "../../src/model/address.ts";
+import { fold, newExecution } from "../../src/model/execution.ts";
 import { ago, bytes, compact, duration } from "../../src/model/format.ts";
 import { unseen, type NodeView } from "../../src/model/node-view.ts";
 import { itemOf, nodePathOf, shortName } from "../../src/model/path.ts";
 import { brief, shown, shownVal, tableOf } from "../../src/model/value.ts";
 import { wireState } from "../../src/model/wire-state.ts";
+import { ID, script } from "./events.ts";
 
 test("[ST-33] the address names the view, and is never written with a token", () => {
   expect(readAddress("#token=t%2B1&open=b&run=1")).toEqual({
@@ -69,6 +71,14 @@ test("[ST-37] a wire moves only while its value is out and its target is at work
   expect(state(node("failed"), "value", node("cancelled"))).toBe("empty");
   expect(state(undefined, "", node("running"))).toBe("flowing");
   expect(wireState(node("completed"), "value", node("running"), false)).toBe("idle");
+  // What came out stays out, whatever became of the target.
+  const begun = { ...node("cancelled"), startedAt: 1 };
+  expect(state(node("completed"), "value", begun)).toBe("delivered");
+  expect(state(undefined, "", begun)).toBe("delivered");
+  const say = script();
+  const outputs = fold(newExecution(ID), [say.started(), say.output("a", 1)]).outputs.get("a");
+  const known = (port: string) => wireState(node("completed"), port, node("skipped"), true, outputs);
+  expect([known("value"), known("other")]).toEqual(["delivered", "empty"]);
 });
 
 test("[ST-38] times and sizes are short and of one form", () => {

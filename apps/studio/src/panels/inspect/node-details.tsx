@@ -4,7 +4,7 @@ import { useMemo, type ReactNode } from "react";
 import type { BlueprintInfo, GraphNode, Wire } from "../../host/host.ts";
 import { integer } from "../../model/format.ts";
 import { select } from "../../model/log-book.ts";
-import { settled, unseen, within, type NodeView } from "../../model/node-view.ts";
+import { settled, tally, unseen, within, type NodeView } from "../../model/node-view.ts";
 import { noOutputs, type InstanceOutputs, type PortOutput } from "../../model/outputs.ts";
 import { itemOf } from "../../model/path.ts";
 import { IconButton } from "../../ui/button.tsx";
@@ -50,7 +50,7 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
           className="-mt-1 -mr-2"
         />
       </div>
-      {hasRun && <Facts view={view} />}
+      {hasRun && <Facts node={node} view={view} />}
       {problems.length > 0 && (
         <Section title="Problems">
           {problems.map((problem) => (
@@ -68,9 +68,10 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
   );
 }
 
-function Facts({ view }: { view: NodeView }): ReactNode {
+function Facts({ node, view }: { node: GraphNode; view: NodeView }): ReactNode {
   const { work } = view;
   const share = work?.total !== undefined && work.total > 0 ? Math.min(100, (work.done / work.total) * 100) : undefined;
+  const isLoop = node.uses.startsWith("core/forEach@");
   return (
     <div className="space-y-2.5 px-5 pb-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 text-xs text-muted tabular-nums">
@@ -79,7 +80,9 @@ function Facts({ view }: { view: NodeView }): ReactNode {
         {view.attempt > 1 && <span>attempt {view.attempt}</span>}
         {view.instances > 1 && (
           <span>
-            {integer(settled(view))} of {integer(view.instances)} items
+            {tally(view)
+              .map(({ state, count }) => `${integer(count)} ${wordOf(state).toLowerCase()}`)
+              .join(", ")}
           </span>
         )}
       </div>
@@ -88,10 +91,13 @@ function Facts({ view }: { view: NodeView }): ReactNode {
         <div>
           <p className="mb-1 flex justify-between gap-3 text-xs text-muted tabular-nums">
             <span className="truncate">{work.message ?? "Done"}</span>
-            <span>
-              {integer(work.done)}
-              {work.total === undefined ? "" : ` of ${integer(work.total)}`}
-            </span>
+            {isLoop && work.total !== undefined ? (
+              <span>
+                {integer(work.done)} of {integer(work.total)} items
+              </span>
+            ) : (
+              share !== undefined && <span>{Math.floor(share)}%</span>
+            )}
           </p>
           {share !== undefined && (
             <div className="h-1.5 overflow-hidden rounded-full bg-hover">
@@ -144,6 +150,9 @@ function Outputs({ node, view }: { node: GraphNode; view: NodeView }): ReactNode
   const outputs = useStudioState((state) => state.execution?.outputs.get(node.path) ?? noOutputs);
   const chosen = useStudioState((state) => state.instance);
   const instances = useMemo(() => Array.from(outputs.byInstance.keys()).toReversed(), [outputs]);
+  // Who comes late is told the last ones alone; how many completed is known to all.
+  const completed = view.instances > 1 ? (view.counts.completed ?? 0) : 0;
+  const forgotten = instances.length > 0 ? Math.max(outputs.forgotten, completed - instances.length) : 0;
   const shownPath = chosen !== undefined && outputs.byInstance.has(chosen) ? chosen : instances[0];
   const ports = shownPath === undefined ? undefined : outputs.byInstance.get(shownPath);
   return (
@@ -164,9 +173,9 @@ function Outputs({ node, view }: { node: GraphNode; view: NodeView }): ReactNode
           </select>
         </label>
       )}
-      {outputs.forgotten > 0 && (
+      {forgotten > 0 && (
         <p className="mb-2 text-xs text-muted">
-          The latest {integer(instances.length)} are here, {integer(outputs.forgotten)} older ones are not.
+          The latest {integer(instances.length)} are here, {integer(forgotten)} older ones are not.
         </p>
       )}
       {shownPath !== undefined && chosen === shownPath && <InstanceState path={shownPath} />}

@@ -6,9 +6,10 @@ import { ago, duration } from "../../model/format.ts";
 import { Button } from "../../ui/button.tsx";
 import { Empty } from "../../ui/empty.tsx";
 import { Icon } from "../../ui/icons.tsx";
-import { StateShape, wordOf } from "../../ui/state-mark.tsx";
+import { StateShape, useWord } from "../../ui/state-mark.tsx";
 import { useMinute } from "../../ui/use-now.ts";
 import { useStudio, useStudioState } from "../../use-studio.ts";
+import { mayTryAgain } from "../link/link-state.tsx";
 import { OpenRecording } from "../time/open-recording.tsx";
 
 /** Fewer are found by eye. */
@@ -159,6 +160,7 @@ function ExecutionRow({ info, onChosen }: { info: ExecutionInfo; onChosen?: () =
   const state = useStudioState(({ execution, recording }) =>
     recording === undefined && execution?.id === info.executionId && execution.seq >= 0 ? execution.state : info.state,
   );
+  const word = useWord(state);
   const minute = useMinute();
   const isOver = info.startedAt !== undefined && info.endedAt !== undefined;
   const when = info.startedAt === undefined ? "" : ago(info.startedAt, minute);
@@ -177,7 +179,7 @@ function ExecutionRow({ info, onChosen }: { info: ExecutionInfo; onChosen?: () =
       <span className="min-w-0 flex-1">
         <span className="block truncate text-sm font-medium">{info.blueprint.name}</span>
         <span className="block truncate text-xs text-faint">
-          {wordOf(state)}
+          {word}
           {isOver ? ` in ${duration((info.endedAt ?? 0) - (info.startedAt ?? 0))}` : ""}
           {when === "" ? "" : `, ${when}`}
         </span>
@@ -195,7 +197,7 @@ function Placeholder(): ReactNode {
         <Empty icon="warning" title="No host">
           Blueprints are listed as soon as the page is connected.
         </Empty>
-        <Button onClick={() => studio.reconnect()}>Try now</Button>
+        {mayTryAgain(link) && <Button onClick={() => studio.reconnect()}>Try now</Button>}
       </div>
     );
   }

@@ -40,6 +40,10 @@ export function LinkState(): ReactNode {
   );
 }
 
+/** Another try with the same key, or of the same page, ends the same way: the reason says what to do instead. */
+const NO_USE: ReadonlySet<string> = new Set(["NO_TOKEN", "REJECTED", "CONTRACT_MISMATCH", "VERSION_MISMATCH"]);
+export const mayTryAgain = (link: Link): boolean => link.at === "lost" && !NO_USE.has(link.code);
+
 /** What a person can do while there is no link. */
 export function LinkNotice(): ReactNode {
   const link = useStudioState((state) => state.link);
@@ -56,9 +60,11 @@ export function LinkNotice(): ReactNode {
           ? link.reason
           : "The link to the host is down. What you see stays; it is brought up to date when the host answers."}
       </p>
-      <button type="button" className="font-medium underline underline-offset-2" onClick={() => studio.reconnect()}>
-        Try now
-      </button>
+      {mayTryAgain(link) && (
+        <button type="button" className="font-medium underline underline-offset-2" onClick={() => studio.reconnect()}>
+          Try now
+        </button>
+      )}
     </div>
   );
 }

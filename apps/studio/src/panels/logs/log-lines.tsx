@@ -34,7 +34,8 @@ const Line = memo(function Line({ line, isNarrow }: { line: LogLine; isNarrow: b
     >
       {!isNarrow && <time className="shrink-0 text-faint tabular-nums max-sm:hidden">{clockTime(line.ts)}</time>}
       <span className={`w-10 shrink-0 font-medium ${tones[line.level]}`}>{line.level}</span>
-      {!isNarrow && (
+      {!isNarrow && line.path === "" && <span className="w-32 shrink-0 truncate text-muted max-sm:w-20">the run</span>}
+      {!isNarrow && line.path !== "" && (
         <button
           type="button"
           title={line.path}

@@ -1,6 +1,7 @@
 /** Below: what the nodes wrote, as it comes. */
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 
+import { isTerminal } from "../../model/execution.ts";
 import { integer } from "../../model/format.ts";
 import { emptyLog, select, type LogLevel } from "../../model/log-book.ts";
 import { IconButton } from "../../ui/button.tsx";
@@ -25,10 +26,19 @@ const levels: readonly { level: LogLevel; word: string }[] = [
   { level: "error", word: "Errors" },
 ];
 
+const nothing = {
+  none: "Run the Blueprint: what its nodes write stands here as it comes.",
+  on: "No node has written anything yet.",
+  over: "No node wrote anything, and none failed.",
+  unknown: "No node had written anything when the link to the host broke.",
+} as const;
+
 export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }): ReactNode {
   const log = useStudioState((state) => state.execution?.log) ?? emptyLog;
   const selected = useStudioState((state) => state.selected);
-  const hasRun = useStudioState((state) => state.execution !== undefined);
+  const run = useStudioState(({ execution, leftAt }) =>
+    execution === undefined ? "none" : isTerminal(execution.state) ? "over" : leftAt === undefined ? "on" : "unknown",
+  );
   const [level, setLevel] = useState<LogLevel>("debug");
   const [text, setText] = useState("");
   const [isOfNode, setOfNode] = useState(false);
@@ -110,11 +120,7 @@ export function Logs({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => vo
         <Scroll isFollowing={isFollowing} onFollow={setFollowing} newest={log.written}>
           {shown.length === 0 ? (
             <p className="px-3 py-4 text-sm text-muted">
-              {!hasRun
-                ? "Run the Blueprint: what its nodes write stands here as it comes."
-                : log.written === 0
-                  ? "No node has written anything yet."
-                  : "No line passes the filter."}
+              {log.written === 0 ? nothing[run] : "No line passes the filter."}
             </p>
           ) : (
             <>

@@ -1,7 +1,7 @@
 /** Above the graph: how far the execution is, for how long it has run, how it ended. */
 import type { ReactNode } from "react";
 
-import { isTerminal } from "../../model/execution.ts";
+import { isTerminal, stepsOf } from "../../model/execution.ts";
 import { integer } from "../../model/format.ts";
 import { nodePathOf } from "../../model/path.ts";
 import { Elapsed } from "../../ui/elapsed.tsx";
@@ -16,11 +16,14 @@ const COUNTS = /^[\d,]+ of [\d,]+/;
 export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): ReactNode {
   const execution = useStudioState((state) => state.execution);
   const isAttaching = useStudioState((state) => state.isAttaching);
+  const hasLeft = useStudioState((state) => state.leftAt !== undefined);
   const studio = useStudio();
   if (execution === undefined) return null;
   const { progress, state, error } = execution;
   const isOver = isTerminal(state);
   const isUnknown = isAttaching && execution.seq < 0;
+  const isCutOff = hasLeft && !isOver;
+  const steps = stepsOf(execution);
   const percent = state === "completed" ? 100 : (progress?.percent ?? null);
   const tone =
     state === "failed" ? "bg-bad" : state === "cancelled" ? "bg-warn" : state === "completed" ? "bg-ok" : "bg-accent";
@@ -28,13 +31,16 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
     <section aria-label="Execution" className="border-b border-line bg-surface">
       <div className="flex min-h-10 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-1.5 text-xs text-muted tabular-nums">
         <span role="status">{isUnknown ? "Reading what has happened…" : <StateBadge state={state} />}</span>
-        {progress !== undefined && (
+        {isCutOff && <span className="font-medium text-warn">unknown since the host left</span>}
+        {progress !== undefined && steps !== undefined && (
           <span>
-            {integer(progress.done)} of {integer(progress.total)}
-            {progress.totalFinal || isOver ? "" : " or more"} steps
+            {integer(steps.done)} of {integer(steps.total)}
+            {progress.totalFinal || isOver ? "" : " or more"} steps{isOver ? " done" : ""}
           </span>
         )}
-        {progress !== undefined && progress.running > 0 && !isOver && <span>{integer(progress.running)} at work</span>}
+        {progress !== undefined && progress.running > 0 && !isOver && !isCutOff && (
+          <span>{integer(progress.running)} at work</span>
+        )}
         {progress !== undefined && progress.failed > 0 && (
           <span className="font-medium text-bad">{integer(progress.failed)} failed</span>
         )}
@@ -45,7 +51,7 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
             <Elapsed from={execution.startedAt} to={execution.endedAt} />
           </span>
         )}
-        {!isOver && progress?.message !== undefined && !COUNTS.test(progress.message) && (
+        {!isOver && !isCutOff && progress?.message !== undefined && !COUNTS.test(progress.message) && (
           <span className="min-w-0 truncate max-sm:hidden">{progress.message}</span>
         )}
         <span className="ml-auto flex items-center gap-3">
@@ -67,7 +73,7 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
           {error.message}
         </button>
       )}
-      <ProgressLine percent={percent} isOver={isOver} tone={tone} />
+      <ProgressLine percent={percent} isOver={isOver || isCutOff} tone={tone} />
     </section>
   );
 }

@@ -1,5 +1,5 @@
 /** Asks for a Blueprint's inputs: one field each, made from its type. */
-import { useMemo, useState, type ReactNode } from "react";
+import { useEffect, useMemo, useState, type ReactNode } from "react";
 
 import type { BlueprintInfo } from "../../host/host.ts";
 import { fieldsOf, initialOf, readForm, type Field, type Typed } from "../../model/form.ts";
@@ -26,12 +26,31 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
   const fields = useMemo(() => fieldsOf(blueprint.inputs), [blueprint]);
   const [typed, setTyped] = useState<Typed>(() => ({ ...initialOf(fields), ...typedBefore.get(blueprint.id) }));
   const [wasSent, setWasSent] = useState(false);
+  /** Fields that somebody mended since the host refused them. */
+  const [mended, setMended] = useState<ReadonlySet<string>>(new Set());
+  const refusal = useStudioState((state) => state.refusal);
+  const isStarting = useStudioState((state) => state.isStarting);
+  const isLive = useStudioState((state) => state.link.at === "live");
   const read = readForm(fields, typed);
-  const messages = wasSent && !read.ok ? read.messages : {};
+  const refused = Object.entries(refusal?.messages ?? {}).filter(([name]) => !mended.has(name));
+  const messages = { ...Object.fromEntries(refused), ...(wasSent && !read.ok ? read.messages : {}) };
+  const isAllInFields =
+    refusal === undefined ||
+    (Object.keys(refusal.messages).length > 0 &&
+      Object.keys(refusal.messages).every((name) => fields.some((field) => field.name === name)));
 
-  const change = (name: string, text: string): void => setTyped((before) => ({ ...before, [name]: text }));
+  useEffect(() => {
+    const first = fields.find(({ name }) => refusal?.messages[name] !== undefined);
+    if (first !== undefined) document.getElementById(`input-${first.name}`)?.focus();
+  }, [fields, refusal]);
+
+  const change = (name: string, text: string): void => {
+    setTyped((before) => ({ ...before, [name]: text }));
+    setMended((before) => new Set(before).add(name));
+  };
   const send = (): void => {
     setWasSent(true);
+    setMended(new Set());
     if (!read.ok) return;
     typedBefore.set(blueprint.id, typed);
     studio.execute(read.input);
@@ -48,6 +67,11 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
       }}
     >
       <div className="min-h-0 flex-1 space-y-4 overflow-y-auto px-5 py-4">
+        {refusal !== undefined && !isAllInFields && (
+          <p role="alert" className="rounded-lg bg-bad-soft px-3 py-2 text-sm break-words text-bad">
+            {refusal.text}
+          </p>
+        )}
         {fields.map((field) => (
           <FieldView
             key={field.name}
@@ -60,8 +84,8 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
       </div>
       <div className="flex items-center justify-end gap-2 border-t border-line px-5 py-3">
         <Button onClick={() => studio.closeForm()}>Close</Button>
-        <Button look="primary" icon="play" type="submit">
-          Run
+        <Button look="primary" icon="play" type="submit" disabled={isStarting || !isLive}>
+          {isStarting ? "Starting" : "Run"}
         </Button>
       </div>
     </form>
@@ -101,7 +125,7 @@ function FieldView({ field, text, message, onChange }: FieldProps): ReactNode {
       <div className="mb-1 flex items-baseline justify-between gap-3">
         <label htmlFor={id} className="text-sm font-medium">
           {field.label}
-          {!field.required && <span className="ml-1.5 font-normal text-faint">optional</span>}
+          {field.required && <span className="ml-1.5 text-xs font-medium text-accent">required</span>}
         </label>
         <code className="font-mono text-2xs text-faint">{field.type}</code>
       </div>
