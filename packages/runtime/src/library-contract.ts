@@ -138,7 +138,7 @@ export const libraryContract = defineContract("library@1", {
   "library:blueprint": [
     command(z.strictObject({ id: z.string().min(1) }), blueprint, library),
     // What an execution was made from: a recording begins with it, so that it can be drawn without its host.
-    event(blueprint, { from: ["host"], to: ["ui"] }),
+    event(blueprint, { from: ["host"], to: ["ui"], needsToHear: "read:library" }),
   ],
   "library:nodes": command(nothing, z.object({ nodes: z.array(nodeType) }), library),
   "library:executions": command(nothing, z.object({ executions: z.array(execution) }), {
