@@ -315,7 +315,8 @@ export class Studio {
     if (execution?.id !== executionId) return;
     const after = by(execution);
     const { isAttaching, isStarting, isAsking } = this.state;
-    if (after !== execution || isAttaching)
+    // A refusal is told as an event as well, before its reply: the run has not begun with it.
+    if (after !== execution || (isAttaching && !isStarting))
       this.set({ execution: after, isAttaching: false, isStarting: false, isAsking: isAsking && !isStarting });
     if (!isTerminal(execution.state) && isTerminal(after.state)) void this.loadExecutions();
   }

@@ -228,6 +228,12 @@ test("[ST-57] what the host refuses is said in the form, at the input, and the f
   page.studio.run();
   page.studio.execute({ source: "nowhere.csv" });
   expect(page.store.getState()).toMatchObject({ isAsking: true, isStarting: true });
+  // The refusal is told to all as an event, which is none of the run's.
+  page
+    .watcher()
+    ?.hear([script().fault("", "Cannot run", { scope: "command", epoch: 0, terminal: true, state: "failed" })]);
+  page.frame();
+  expect(page.store.getState()).toMatchObject({ isAsking: true, isStarting: true });
   const problems = [{ input: "source", message: "there is no file" }];
   page.watcher()?.onFault(Object.assign(new Error("Cannot run"), { code: "INVALID_INPUT", details: { problems } }));
   expect(page.store.getState()).toMatchObject({

@@ -2,7 +2,7 @@
 import { Handle, Position, type NodeProps } from "@xyflow/react";
 import { memo, type ReactNode } from "react";
 
-import { compact } from "../model/format.ts";
+import { compact, integer } from "../model/format.ts";
 import { isFinal, itemsBegun, tally, unseen, within, type NodeView, type Work } from "../model/node-view.ts";
 import type { NodeOutputs } from "../model/outputs.ts";
 import { Elapsed } from "../ui/elapsed.tsx";
@@ -232,12 +232,16 @@ function Tally({ view }: { view: NodeView }): ReactNode {
   );
 }
 
+/** More figures than a card has room for. */
+const ROUNDED_FROM = 1_000_000;
+
 /** `9,998 kept`: a number that a port tells of itself, and the port's name for what it counts. */
 function countOut(outputs: NodeOutputs | undefined, { id, node }: Box): string | undefined {
   const ports = outputs?.byInstance.get(id);
   for (const { name } of node?.outputs ?? []) {
     const port = ports?.get(name);
-    if (port?.ended === true && port.itemCount > 0) return `${compact(port.itemCount)} ${name}`;
+    if (port?.ended === true && port.itemCount > 0)
+      return `${port.itemCount < ROUNDED_FROM ? integer(port.itemCount) : compact(port.itemCount)} ${name}`;
   }
   return undefined;
 }
