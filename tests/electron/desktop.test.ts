@@ -41,11 +41,23 @@ nodes:
     with: { name: rows.csv }
 `;
 
+const PROGRAM = `apiVersion: atomiton.dev/v1
+kind: Blueprint
+id: program
+name: Program
+version: "1.0.0"
+nodes:
+  sleep:
+    uses: core/shell@1
+    with: { command: sleep, args: ["1234"] }
+`;
+
 function blueprints(): string {
   const folder = mkdtempSync(join(tmpdir(), "atomiton-desktop-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   cpSync(join(root, "tests/fixtures/studio"), folder, { recursive: true });
   writeFileSync(join(folder, "table.blueprint.yaml"), TABLE);
+  writeFileSync(join(folder, "program.blueprint.yaml"), PROGRAM);
   return folder;
 }
 
@@ -241,6 +253,29 @@ test("[DT-8] quitting cancels what runs and leaves no process and no blobs behin
   await app.close();
   await expect.poll(() => all.filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 10_000 }).toEqual([]);
   expect(existsSync(join(tmpdir(), ours[0]!))).toBe(false);
+});
+
+test("[DT-8] Ctrl-C, which reaches main and its host at once, leaves no program of a node behind", async () => {
+  const { app, page, pids } = await openStudio();
+  const commandOf = (pid: number): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    } catch {
+      return "";
+    }
+  };
+  const sleeping = (): number[] => pids().filter((pid) => commandOf(pid) === ["sleep", "1234", ""].join("\0"));
+  await choose(page, "Program");
+  await run(page);
+  await expect.poll(() => sleeping().length, { timeout: 10_000 }).toBe(1);
+  const [program] = sleeping();
+  const [host] = await hostsOf(app);
+  const gone = new Promise((resolve) => app.process().once("exit", resolve));
+  for (const pid of [app.process().pid!, host!]) process.kill(pid, "SIGINT");
+  expect(await gone).toBe(0);
+  await expect
+    .poll(() => [host!, program!].filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 10_000 })
+    .toEqual([]);
 });
 
 function startDesktop(

@@ -27,7 +27,13 @@ process.parentPort.on("message", ({ data }) => {
   if (data === END) void end();
 });
 
+// Ctrl-C in a terminal reaches this process too, before main's word.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void end());
+
+let isEnding = false;
 async function end(): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
   // Executions end first, so that their last events still reach the pages.
   await runtime.close();
   await ipc.close();
