@@ -154,13 +154,11 @@ export function buildBlueprint(value: unknown, source: Source, file: string, rep
 
   const inputs = Object.entries(raw.inputs ?? {}).map(([name, decl]): [string, InputDecl] => [
     name,
-    inputOf(
-      name,
-      decl,
-      portType(decl["type"], ["inputs", name, "type"]),
-      types,
-      source.locate(["inputs", name], "key"),
-    ),
+    {
+      ...inputOf(name, decl, portType(decl["type"], ["inputs", name, "type"]), types),
+      at: source.locate(["inputs", name], "key"),
+      ...(Object.hasOwn(decl, "default") ? { defaultAt: source.locate(["inputs", name, "default"]) } : {}),
+    },
   ]);
   const outputs = Object.entries(raw.outputs ?? {}).map(([name, decl]): [string, OutputDecl] => [
     name,
@@ -238,7 +236,7 @@ function retryOf(raw: NonNullable<RawNode["retry"]>, duration: (text: string, ke
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 
-function inputOf(name: string, raw: Record<string, unknown>, type: PortType, types: Types, at: Position): InputDecl {
+function inputOf(name: string, raw: Record<string, unknown>, type: PortType, types: Types): Omit<InputDecl, "at"> {
   const { type: _type, required, mediaType, ...rest } = raw;
   const [title, description] = [text(raw["title"]), text(raw["description"])];
   return {
@@ -251,7 +249,6 @@ function inputOf(name: string, raw: Record<string, unknown>, type: PortType, typ
     ...(description === undefined ? {} : { description }),
     ...(typeof mediaType === "string" ? { mediaType } : {}),
     schema: { ...schemaOfType(type, types), ...rest },
-    at,
   };
 }
 

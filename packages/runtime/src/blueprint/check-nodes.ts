@@ -5,18 +5,47 @@ import type { Blueprint, NodeDecl } from "./model.ts";
 import { formatPortType } from "./port-type.ts";
 import type { NodePorts } from "./ports.ts";
 import { LOOP_TYPES, type Report } from "./scope.ts";
+import { nearest } from "./suggest.ts";
 
+/** A required input that is not wired; where a wire has a name that is near, that is what was meant. */
 export function checkMissing(decl: NodeDecl, ports: NodePorts, where: string, report: Report): void {
+  const isExtra = (name: string): boolean => (ports.open ? !ports.inputs.get(name)?.def : !ports.inputs.has(name));
+  const extra = [...decl.in.keys()].filter(isExtra);
   for (const port of ports.inputs.values()) {
-    if (!port.required || decl.in.has(port.name)) continue;
-    report(
-      "MISSING_INPUT",
-      `${where}.in.${port.name}`,
-      decl.positions.get("in") ?? decl.at,
-      `Cannot run "${decl.id}": its input "${port.name}" (${formatPortType(port.type)}) is not wired; write in: { ${port.name}: node.port }`,
-    );
+    if (decl.in.has(port.name)) continue;
+    const near = extra.length === 0 ? undefined : nearest(port.name, extra);
+    // Where only declared inputs are allowed, the wire itself has been refused with the name that was meant.
+    if (near !== undefined && !ports.open) continue;
+    const type = formatPortType(port.type);
+    const at =
+      (near === undefined ? undefined : decl.positions.get(`in.${near}`)) ?? decl.positions.get("in") ?? decl.at;
+    const place = `${where}.in.${near ?? port.name}`;
+    if (port.required) {
+      const way =
+        near === undefined
+          ? `; write in: { ${port.name}: node.port }`
+          : `, but "${near}" is; did you mean "${port.name}"?`;
+      report(
+        "MISSING_INPUT",
+        place,
+        at,
+        `Cannot run "${decl.id}": its input "${port.name}" (${type}) is not wired${way}`,
+      );
+    } else if (near !== undefined && !isRead(decl, near)) {
+      report(
+        "UNKNOWN_PORT",
+        place,
+        at,
+        `The wire "${near}" of "${decl.id}" has no use: nothing there reads it; did you mean its input "${port.name}" (${type})?`,
+        "warning",
+      );
+    }
   }
 }
+
+/** Whether an expression of the node may name the wire. */
+const isRead = (decl: NodeDecl, wire: string): boolean =>
+  JSON.stringify([decl.with, decl.when, decl.idempotencyKey]).includes(wire) || decl.body !== undefined;
 
 const STRENGTH: Record<Effect, number> = { pure: 0, read: 1, idempotent: 2, write: 3 };
 

@@ -52,7 +52,7 @@ export function checkTypes(blueprint: Blueprint, report: Report): void {
       report(
         "SCHEMA",
         `${where}.default`,
-        input.at,
+        input.defaultAt ?? input.at,
         `Cannot use the default of the input "${input.name}": it ${faults.join("; ")}; change one of the two`,
       );
     }

@@ -47,8 +47,14 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
     return text[at] ?? "";
   };
   const fail = (expected: string): never => {
-    const found = text[at] === undefined ? "the file ends" : `found ${JSON.stringify(text[at])}`;
-    throw new SourceFault(at, `expected ${expected}, ${found}`);
+    const sign = text[at];
+    const found = sign === undefined ? "the file ends" : `found ${JSON.stringify(sign)}`;
+    throw new SourceFault(at, `expected ${expected}, ${found}; ${wayOutOf(sign, expected)}`);
+  };
+  /** After a comma: what closes here makes the comma one too many. */
+  const refuseLastComma = (comma: number, end: string): void => {
+    if (skip() === end) throw new SourceFault(comma, `a comma stands before the closing "${end}"; remove it`);
+    if (text[at] === ",") throw new SourceFault(at, "a second comma stands here; remove it");
   };
 
   const object = (start: number, depth: number): Location => {
@@ -61,7 +67,7 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
     for (;;) {
       skip();
       const keyAt = at;
-      const quoted = match(STRING) ?? fail('a key in double quotes, or "}"');
+      const quoted = match(STRING) ?? fail(keys.size > 0 ? "a key in double quotes" : 'a key in double quotes, or "}"');
       const key = quoted.includes("\\") ? unquote(quoted, keyAt) : quoted.slice(1, -1);
       if (skip() !== ":") fail('":"');
       at++;
@@ -78,6 +84,7 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
       if (next !== "}" && next !== ",") fail('"," or "}"');
       at++;
       if (next === "}") return { at: start, keys };
+      refuseLastComma(at - 1, "}");
     }
   };
   const array = (start: number, depth: number): Location => {
@@ -93,6 +100,7 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
       if (next !== "]" && next !== ",") fail('"," or "]"');
       at++;
       if (next === "]") return { at: start, items };
+      refuseLastComma(at - 1, "]");
     }
   };
   const value = (depth: number): Location => {
@@ -105,8 +113,20 @@ export function locateJson(text: string, problems: LocatedProblem[]): Location {
     return { at: start };
   };
   const root = value(0);
-  if (skip() !== "") fail("nothing more");
+  if (skip() !== "") fail("the end of the file");
   return root;
+}
+
+function wayOutOf(sign: string | undefined, expected: string): string {
+  if (sign === undefined) return "close what is still open";
+  if (expected === "the end of the file") return "remove what stands behind it, or a bracket too many before it";
+  if (sign === "/" || sign === "#") return "JSON has no comments: remove it, or name the file .blueprint.yaml";
+  if (sign === '"')
+    return expected.startsWith('"') || expected === '":"'
+      ? "write what is missing before it"
+      : "close the text with a double quote";
+  if (sign === "'" || /[\p{L}_$]/u.test(sign)) return "put keys and texts in double quotes";
+  return "write what is missing before it";
 }
 
 function unquote(text: string, at: number): string {

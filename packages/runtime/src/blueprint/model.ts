@@ -63,6 +63,8 @@ export interface InputDecl {
   /** JSON Schema of the value: type, minimum, maximum, enum, … as the file gives them; forms are made from it. */
   readonly schema: Readonly<Record<string, unknown>>;
   readonly at: Position;
+  /** Of the default's value. */
+  readonly defaultAt?: Position;
 }
 
 export interface OutputDecl {

@@ -4,14 +4,13 @@ import { LineCounter, parseDocument } from "yaml";
 
 import { SourceFault, type LocatedProblem, type Location, locateJson } from "./json-locations.ts";
 import type { Position } from "./model.ts";
+import { yamlProblems } from "./yaml-faults.ts";
 import { readYamlTree } from "./yaml-values.ts";
 
 /** Characters of a YAML file; larger graphs are machine-made and belong in `.blueprint.json`. */
 export const MAX_YAML_CHARACTERS = 8 * 1024 * 1024;
 /** Characters of a JSON file: some 200,000 nodes. */
 export const MAX_JSON_CHARACTERS = 64 * 1024 * 1024;
-/** More of them tell a reader nothing. */
-const MAX_SYNTAX_PROBLEMS = 50;
 
 export type Path = readonly (string | number)[];
 
@@ -74,13 +73,8 @@ function readYaml(text: string, problems: LocatedProblem[], lines: (at: number) 
     logLevel: "error",
     lineCounter: new LineCounter(),
   });
-  for (const fault of [...doc.errors, ...doc.warnings].slice(0, MAX_SYNTAX_PROBLEMS)) {
-    problems.push({
-      at: fault.pos[0],
-      message: `Cannot read the file: ${fault.code === "MULTIPLE_DOCS" ? "a second document begins here; a file holds one Blueprint" : fault.message.replace(/\s+/g, " ").trim()}`,
-    });
-  }
-  if (doc.contents === null)
+  problems.push(...yamlProblems([...doc.errors, ...doc.warnings], text));
+  if (doc.contents === null && problems.length === 0)
     problems.push({ at: 0, message: "Cannot read the file: it is empty; begin with apiVersion: atomiton.dev/v1" });
   if (problems.length > 0) return finish(undefined, { at: 0 }, problems, lines);
   const { value, location } = readYamlTree(doc, problems);

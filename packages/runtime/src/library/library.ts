@@ -90,7 +90,7 @@ class FolderLibrary implements Library {
       id: isShared ? entry.file : entry.id,
       source: opened.found.text,
       graph: blueprint ? this.#graphOf(blueprint) : { nodes: [], wires: [] },
-      inputs: [...(blueprint?.inputs.values() ?? [])].map(({ at: _at, type, ...input }) => ({
+      inputs: [...(blueprint?.inputs.values() ?? [])].map(({ at: _at, defaultAt: _defaultAt, type, ...input }) => ({
         ...input,
         type: formatPortType(type),
         schema: { ...input.schema },

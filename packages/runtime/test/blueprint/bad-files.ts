@@ -31,16 +31,167 @@ export const badYaml: readonly BadFile[] = [
     text: `name: [1, 2
 nodes: {}
 `,
-    problems: [
-      `2:1 SYNTAX [] Cannot read the file: Flow sequence in block collection must be sufficiently indented and end with a ]`,
-    ],
+    problems: [`1:7 SYNTAX [] Cannot read the file: this [ is never closed; write ] where the list ends`],
   },
   {
     name: "a tab as indentation",
     text: `nodes:
 	a: {}
 `,
-    problems: [`2:1 SYNTAX [] Cannot read the file: Tabs are not allowed as indentation`],
+    problems: [`2:1 SYNTAX [] Cannot read the file: a tab stands in the indentation; YAML takes spaces only`],
+  },
+  {
+    name: "a map that is not closed",
+    text: `nodes:
+  a: { uses: test/text@1, with: { text: x }
+  b: { uses: test/text@1 }
+`,
+    problems: [`2:6 SYNTAX [] Cannot read the file: this { is never closed; write } where the map ends`],
+  },
+  {
+    name: "a list that is not closed, in a map",
+    text: `nodes:
+  a: { uses: test/text@1, after: [b, c }
+  b: { uses: test/text@1 }
+`,
+    problems: [`2:34 SYNTAX [] Cannot read the file: this [ is never closed; write ] where the list ends`],
+  },
+  {
+    name: "a quote that is not closed",
+    text: `name: "x
+nodes: { a: { uses: "test/text@1" } }
+`,
+    problems: [`1:7 SYNTAX [] Cannot read the file: this " is never closed; write " where the text ends`],
+  },
+  {
+    name: "a quote that is not closed, in a map",
+    text: `nodes:
+  a: { uses: test/text@1, with: { text: 'it''s } }
+`,
+    problems: [`2:41 SYNTAX [] Cannot read the file: this ' is never closed; write ' where the text ends`],
+  },
+  {
+    name: "a text with a colon",
+    text: `name: T: the second # not the first
+nodes: {}
+`,
+    problems: [
+      `1:7 SYNTAX [] Cannot read the file: this text holds a colon with a space, as a key has it; put it in quotes: "T: the second"`,
+    ],
+  },
+  {
+    name: "a line that is indented too deep",
+    text: `name: T
+
+  version: "1"
+nodes: {}
+`,
+    problems: [
+      `3:3 SYNTAX [] Cannot read the file: this line is indented as if it belonged to the value above; indent the lines of one map alike, or quote the value above`,
+    ],
+  },
+  {
+    name: "a line between two indentations",
+    text: `nodes:
+  a:
+    uses: test/text@1
+   with: { text: x }
+  b: { text: x
+`,
+    problems: [
+      `4:4 SYNTAX [] Cannot read the file: this line is indented by 3, as no line that it could belong to; give it the indentation of its neighbours`,
+      "5:6 SYNTAX [] Cannot read the file: this { is never closed; write } where the map ends",
+    ],
+  },
+  {
+    name: "tabs and what follows from them",
+    text: `nodes:
+	a: { uses: x }
+	b:
+		uses: y
+`,
+    problems: [
+      `2:1 SYNTAX [] Cannot read the file: a tab stands in the indentation; YAML takes spaces only`,
+      `3:1 SYNTAX [] Cannot read the file: a tab stands in the indentation; YAML takes spaces only`,
+      `4:1 SYNTAX [] Cannot read the file: a tab stands in the indentation; YAML takes spaces only`,
+    ],
+  },
+  {
+    name: "a tag that would make code",
+    text: `name: !!js/function 'x'
+nodes: {}
+`,
+    problems: [
+      `1:7 SYNTAX [] Cannot read the file: the tag !!js/function is not known; write a plain value: a text, a number, true, false, null, a map or a list`,
+    ],
+  },
+  {
+    name: "a text that begins with a reserved sign",
+    text: `name: @x
+nodes: {}
+`,
+    problems: [`1:7 SYNTAX [] Cannot read the file: a text without quotes may not begin with @; put it in quotes`],
+  },
+  {
+    name: "an expression without quotes in a map",
+    text: `nodes:
+  a: { uses: test/text@1, when: \${ in.a } }
+`,
+    problems: [`2:33 SYNTAX [] Cannot read the file: an expression in a map or list needs quotes; write "\${ … }"`],
+  },
+  {
+    name: "a backslash in double quotes",
+    text: `name: "C:\\dir"
+nodes: {}
+`,
+    problems: [
+      `1:10 SYNTAX [] Cannot read the file: \\d is no escape; in double quotes a backslash is written \\\\, or use single quotes`,
+    ],
+  },
+  {
+    name: "a comma that is missing",
+    text: `nodes: { a: { uses: x } b: { uses: y } }
+`,
+    problems: [`1:25 SYNTAX [] Cannot read the file: a comma is missing before this; write "," between`],
+  },
+  {
+    name: "a list where a key was expected",
+    text: `name: T
+- a
+`,
+    problems: [`2:1 SYNTAX [] Cannot read the file: a list begins where a key was expected; write it under its key`],
+  },
+  {
+    name: "a key without its space",
+    text: `name:T
+nodes: {}
+`,
+    problems: [`1:1 SYNTAX [] Cannot read the file: a space is missing behind "name:"; write name: T`],
+  },
+  {
+    name: "a line without a key",
+    text: `name T
+nodes: {}
+`,
+    problems: [
+      `1:1 SYNTAX [] Cannot read the file: expected key: value; write a colon and a space, or indent a text that goes on deeper`,
+    ],
+  },
+  {
+    name: "a bracket too many",
+    text: `nodes: { a: { uses: x } } }
+`,
+    problems: [
+      `1:27 SYNTAX [] Cannot read the file: this } closes nothing; remove it, or quote the text that holds it`,
+    ],
+  },
+  {
+    name: "a bracket too far left",
+    text: `nodes:
+  a: {
+}
+`,
+    problems: [`3:1 SYNTAX [] Cannot read the file: this } stands too far left; indent it deeper than its key`],
   },
   {
     name: "two documents",
@@ -60,7 +211,9 @@ name: Other
       `nodes: {}
 description: !shout hey
 `,
-    problems: [`5:14 SYNTAX [] Cannot read the file: Unresolved tag: !shout`],
+    problems: [
+      `5:14 SYNTAX [] Cannot read the file: the tag !shout is not known; write a plain value: a text, a number, true, false, null, a map or a list`,
+    ],
   },
   {
     name: "wrong heads",
@@ -323,14 +476,14 @@ export const badJson: readonly BadFile[] = [
     name: "JSON that breaks off",
     text: `{ "apiVersion": "atomiton.dev/v1",
   "kind": `,
-    problems: [`2:11 SYNTAX [] Cannot read the file: expected a value, the file ends`],
+    problems: [`2:11 SYNTAX [] Cannot read the file: expected a value, the file ends; close what is still open`],
   },
   {
     name: "JSON with a comma too many",
     text: `{ "apiVersion": "atomiton.dev/v1",
   "nodes": {},
 }`,
-    problems: [`3:1 SYNTAX [] Cannot read the file: expected a key in double quotes, or "}", found "}"`],
+    problems: [`2:14 SYNTAX [] Cannot read the file: a comma stands before the closing "}"; remove it`],
   },
   {
     name: "JSON with a key twice and one unknown",
@@ -349,7 +502,33 @@ export const badJson: readonly BadFile[] = [
     name: "JSON with comments",
     text: `// no
 {}`,
-    problems: [`1:1 SYNTAX [] Cannot read the file: expected a value, found "/"`],
+    problems: [
+      `1:1 SYNTAX [] Cannot read the file: expected a value, found "/"; JSON has no comments: remove it, or name the file .blueprint.yaml`,
+    ],
+  },
+  {
+    name: "JSON with a comma too many in a list",
+    text: `{ "name": [1, 2 , ] }`,
+    problems: [`1:17 SYNTAX [] Cannot read the file: a comma stands before the closing "]"; remove it`],
+  },
+  {
+    name: "JSON with two commas",
+    text: `{ "name": "x",, "nodes": {} }`,
+    problems: [`1:15 SYNTAX [] Cannot read the file: a second comma stands here; remove it`],
+  },
+  {
+    name: "JSON with single quotes",
+    text: `{ "name": "x", 'nodes': {} }`,
+    problems: [
+      `1:16 SYNTAX [] Cannot read the file: expected a key in double quotes, found "'"; put keys and texts in double quotes`,
+    ],
+  },
+  {
+    name: "JSON that goes on",
+    text: `{} }`,
+    problems: [
+      `1:4 SYNTAX [] Cannot read the file: expected the end of the file, found "}"; remove what stands behind it, or a bracket too many before it`,
+    ],
   },
 ];
 
@@ -438,6 +617,24 @@ outputs:
       `5:3 MISSING_INPUT [nodes.a.in.value] Cannot run "a": its input "value" (number) is not wired; write in: { value: node.port }`,
       `6:32 MISSING_INPUT [nodes.b.in.items] Cannot run "b": its input "items" (any) is not wired; write in: { items: node.port }`,
       `6:41 PORT_TYPE [nodes.b.in.names] Cannot wire a.value to b.names: it gives number, the port takes string; change one of the types, or put core/transform between them`,
+    ],
+  },
+  {
+    name: "inputs whose names are mistyped",
+    text: `nodes:
+  n: { uses: test/text@1 }
+  a: { uses: test/number@1, in: { vlaue: n.length }, with: { factor: 2 } }
+  l: { uses: core/forEach@1, in: { itmes: n.text }, body: { nodes: { t: { uses: test/text@1 } }, outputs: { o: t.text } } }
+  s: { uses: test/send@1, in: { bodi: n.text }, with: { url: abc } }
+  u: { uses: test/send@1, in: { bodi: n.text }, with: { url: "\${ in.bodi }" } }
+  x: { uses: test/send@1, in: { other: n.text }, with: { url: abc } }
+  c: { uses: test/take@1, in: { any: a.value } }
+  d: { uses: test/take@1, in: { any: l.results } }
+`,
+    problems: [
+      `6:35 UNKNOWN_PORT [nodes.a.in.vlaue] Cannot wire a.vlaue: the node has no such input; did you mean "value"?`,
+      `7:36 MISSING_INPUT [nodes.l.in.itmes] Cannot run "l": its input "items" (stream<any>) is not wired, but "itmes" is; did you mean "items"?`,
+      `8:33 warning UNKNOWN_PORT [nodes.s.in.bodi] The wire "bodi" of "s" has no use: nothing there reads it; did you mean its input "body" (any)?`,
     ],
   },
   {
@@ -586,7 +783,7 @@ types:
 nodes: {}
 `,
     problems: [
-      `5:3 SCHEMA [inputs.n.default] Cannot use the default of the input "n": it must be >= 3; change one of the two`,
+      `5:44 SCHEMA [inputs.n.default] Cannot use the default of the input "n": it must be >= 3; change one of the two`,
       `6:3 SCHEMA [inputs.s] Cannot use the schema of the input "s": Invalid regular expression: /(/u: Unterminated group; write JSON Schema 2020-12`,
     ],
   },

@@ -12,7 +12,7 @@ const line = (problem: Problem): string =>
   `${problem.line}:${problem.column} ${problem.severity === "warning" ? "warning " : ""}${problem.code} [${problem.where}] ${problem.message}`;
 
 test.each(badGraphs)(
-  "[R-CHK-1] says everything that is wrong with $name, in the file's order",
+  "[R-CHK-1, R-CHK-14, R-CHK-15] says everything that is wrong with $name, in the file's order",
   ({ text, problems }) => {
     expect(problemsOf(text).map(line)).toEqual(problems);
   },

@@ -68,13 +68,19 @@ test("[R-BP-1] reads the same Blueprint from JSON, byte order mark or not", () =
     });
 });
 
-test.each(badYaml)("[R-BP-2] says what is wrong with $name, where, and what would work", ({ text, problems }) => {
-  expect(parseBlueprint(text, "bad.blueprint.yaml").problems.map(line)).toEqual(problems);
-});
+test.each(badYaml)(
+  "[R-BP-2, R-BP-17] says what is wrong with $name, where, and what would work",
+  ({ text, problems }) => {
+    expect(parseBlueprint(text, "bad.blueprint.yaml").problems.map(line)).toEqual(problems);
+  },
+);
 
-test.each(badJson)("[R-BP-2] says what is wrong with $name, where, and what would work", ({ text, problems }) => {
-  expect(parseBlueprint(text, "bad.blueprint.json").problems.map(line)).toEqual(problems);
-});
+test.each(badJson)(
+  "[R-BP-2, R-BP-17] says what is wrong with $name, where, and what would work",
+  ({ text, problems }) => {
+    expect(parseBlueprint(text, "bad.blueprint.json").problems.map(line)).toEqual(problems);
+  },
+);
 
 test("[R-BP-2] gives no Blueprint beside an error, and one beside a warning", () => {
   expect(parseBlueprint(`${HEAD}nodes: { a: { uses: test/text } }`).blueprint).toBeUndefined();
