@@ -1,7 +1,8 @@
 /** The command as its users start it: the built bundle as a child process, misused, interrupted and killed. */
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get as httpGet, type IncomingMessage } from "node:http";
+import * as nodeModule from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -139,8 +140,10 @@ interface Run {
   readonly says: (text: string) => Promise<void>;
 }
 
-function start(...args: string[]): Run {
-  const child = spawn(process.execPath, [command, ...args], { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
+const start = (...args: string[]): Run => startWith(process.execPath, ...args);
+
+function startWith(node: string, ...args: string[]): Run {
+  const child = spawn(node, [command, ...args], { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
   started.add(child);
   let out = "";
   let err = "";
@@ -504,4 +507,50 @@ test("[R-CLI-23] a port that is taken is said so, with the way out", async () =>
   } finally {
     taken.close();
   }
+});
+
+/** The Node that people have beside the one that runs these tests, if there is one. */
+const olderNode = ["/usr/bin/node", "/usr/local/bin/node"].find(
+  (path) => existsSync(path) && /^v20\./.test(spawnSync(path, ["--version"]).stdout.toString()),
+);
+
+test("[R-CLI-28] a node of one's own runs from the command as its page says, in JavaScript and TypeScript", async () => {
+  const own = join(root, "examples/custom-node");
+  const page = readFileSync(join(own, "README.md"), "utf8");
+  writeFileSync(join(folder, "words.blueprint.yaml"), /```yaml\n([^]*?)```/.exec(page)?.[1] ?? "");
+  writeFileSync(join(folder, "some.txt"), "the cat, the dog and the bird and a mouse");
+  const words = (file: string, node?: string) =>
+    startWith(
+      node ?? process.execPath,
+      "run",
+      "words.blueprint.yaml",
+      "-i",
+      "text=some.txt",
+      "--nodes",
+      join(own, file),
+    );
+  for (const node of [process.execPath, ...(olderNode === undefined ? [] : [olderNode])]) {
+    const { code, stdout, stderr } = await words("word-count.mjs", node).ended;
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      total: 10,
+      top: [{ word: "the", count: 3 }, { word: "and", count: 2 }, {}],
+    });
+  }
+  expect((await words("word-count.ts").ended).code).toBe(0);
+  // The two are one: only types and line ends differ.
+  const bare = (text: string) => text.replace(/\s+/g, "").replaceAll(",)", ")").replaceAll(",}", "}");
+  const { stripTypeScriptTypes } = nodeModule as unknown as { stripTypeScriptTypes(source: string): string };
+  const types = stripTypeScriptTypes(readFileSync(join(own, "word-count.ts"), "utf8"));
+  expect(bare(readFileSync(join(own, "word-count.mjs"), "utf8"))).toBe(bare(types));
+});
+
+test("[R-CLI-28] TypeScript that this Node does not run is refused with the way out", async () => {
+  const module = join(root, "examples/custom-node/word-count.ts");
+  const args = ["nodes", "--nodes", module];
+  // The Node of these tests reads TypeScript; told not to, it is as an older one.
+  const plain = olderNode === undefined ? [process.execPath, "--no-experimental-strip-types"] : [olderNode];
+  const { status, stderr } = spawnSync(plain[0] ?? "", [...plain.slice(1), command, ...args], { cwd: folder });
+  expect(stderr.toString()).toMatch(/Node \d+\.\d+\.\d+ runs no TypeScript: compile it and give the \.js/);
+  expect(status).toBe(2);
 });

@@ -15,6 +15,14 @@ function isNodeDef(value: unknown): value is AnyNodeDef {
   );
 }
 
+function wayOutOf(cause: unknown): string {
+  const { code, message = "" } = cause as { code?: string; message?: string };
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /\.[cm]?ts"/.test(message))
+    return `Node ${process.versions.node} runs no TypeScript: compile it and give the .js, or use Node 22.18 or newer`;
+  if (code === "ERR_MODULE_NOT_FOUND") return "check the path, and install what the module imports beside it";
+  return "give the path of a module that exports what defineNode returns";
+}
+
 /**
  * Node types from users' modules: every export that `defineNode` made, alone or in an array. Their code runs with the
  * rights of this process.
@@ -30,11 +38,7 @@ export async function loadNodeModules(modules: readonly string[], folder: string
       exported = (await import(address)) as Record<string, unknown>;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new CliError(
-        `Cannot load nodes from "${module}": ${why}; give the path of a module that exports what defineNode returns`,
-        exitCode.usage,
-        { cause },
-      );
+      throw new CliError(`Cannot load nodes from "${module}": ${why}; ${wayOutOf(cause)}`, exitCode.usage, { cause });
     }
     const before = found.size;
     for (const value of Object.values(exported)) {
