@@ -104,7 +104,7 @@ async function openIn(context: BrowserContext, address: string): Promise<Page> {
 
 const openBlueprint = (page: Page, name: string): Promise<void> =>
   page.getByRole("navigation", { name: "Library" }).getByRole("button", { name }).first().click();
-const run = (page: Page): Promise<void> => page.getByRole("button", { name: "Run", exact: true }).click();
+const run = (page: Page): Promise<void> => page.getByRole("button", { name: /^Run…?$/ }).click();
 const node = (page: Page, path: string) => page.locator(`[data-node="${path}"]`);
 const state = (page: Page, word: string) =>
   page.getByRole("region", { name: "Execution" }).getByRole("status").getByText(word, { exact: true });
@@ -286,6 +286,24 @@ test("[ST-11] asks for typed inputs, says what is wrong with them, and sends wha
   ]);
 });
 
+test("[ST-11, ST-57] what only the host can know of an input is said at its field, in the form that stays open", async () => {
+  const page = await openPage(served.address);
+  await openBlueprint(page, "Lines of a file");
+  await page.getByRole("button", { name: "Run…", exact: true }).click();
+  const form = page.getByRole("dialog");
+  await form.getByText("required", { exact: true }).waitFor();
+  for (const name of ["nowhere.csv", "nowhere-else.csv"]) {
+    await form.getByRole("textbox").fill(name);
+    await form.getByRole("button", { name: "Run" }).click();
+    await form.getByText(`cannot read "${name}"`).waitFor();
+  }
+  expect(await form.getByRole("textbox").getAttribute("aria-invalid")).toBe("true");
+  await form.getByRole("textbox").fill("lines.csv");
+  await form.getByRole("button", { name: "Run" }).click();
+  await state(page, "Completed").waitFor();
+  await form.waitFor({ state: "detached" });
+});
+
 test("[ST-12] a Blueprint with errors cannot be run; they are listed with their place", async () => {
   const page = await openPage(served.address);
   await openBlueprint(page, "Broken");
@@ -305,6 +323,8 @@ test("[ST-13] `run=1` runs the opened Blueprint once, and not again at a reload"
     await state(page, "Completed").waitFor({ timeout: LONG_MS });
     const runs = page.getByRole("region", { name: "Runs" });
     expect(await runs.getByRole("listitem").count()).toBe(1);
+    // Before its host goes: it would dial again, and its browser would complain.
+    await page.close();
   } finally {
     await own.end();
   }
@@ -322,6 +342,107 @@ test("[ST-14] when the host goes, the page says so and keeps what it shows", asy
   expect(await node(page, "refuse").getAttribute("data-state")).toBe("failed");
   // What a browser itself writes when nobody answers its dial is no fault of the page.
   complaints = complaints.filter((line) => !/WebSocket connection to .* failed/.test(line));
+});
+
+/** Every card with its state and its numbers, every wire, every line; times to the millisecond may differ by one. */
+const picture = (page: Page) =>
+  page.evaluate(() => {
+    const text = (element: HTMLElement): string => element.innerText.replace(/\s+/g, " ").replace(/[\d.]+ m?s$/, "");
+    const all = <E extends Element>(what: string): E[] => [...document.querySelectorAll<E>(what)];
+    return {
+      cards: all<HTMLElement>("[data-node]").map((card) => [card.dataset["node"], card.dataset["state"], text(card)]),
+      wires: all("path.wire").map((wire) => [
+        wire.closest("[data-id]")?.getAttribute("data-id"),
+        wire.getAttribute("data-state"),
+      ]),
+      lines: all<HTMLElement>('[role="log"] li').map(text),
+    };
+  });
+
+test.each([
+  { name: "Slow loop", end: "Completed", cancels: false },
+  { name: "Mixed loop", end: "Completed", cancels: false },
+  { name: "Fails", end: "Failed", cancels: false },
+  { name: "Long loop", end: "Cancelled", cancels: true },
+])("[ST-17] a reload after the end gives the same picture: $name", async ({ name, end, cancels }) => {
+  const page = await openPage(served.address, { viewport: { width: 1600, height: 1000 } });
+  await openBlueprint(page, name);
+  await run(page);
+  if (cancels) {
+    await page.getByRole("log").getByText("8 doubled is 16").waitFor();
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  }
+  await state(page, end).waitFor();
+  const live = await picture(page);
+  expect(live.cards.length).toBeGreaterThan(1);
+  expect(live.lines.length).toBeGreaterThan(0);
+  await page.reload();
+  await state(page, end).waitFor();
+  await expect.poll(() => picture(page)).toEqual(live);
+});
+
+test("[ST-18] when the host dies in the middle of a run, the page stands still, and says what to do", async () => {
+  const own = await serve(["--dir", folder, "--port", "0"]);
+  const page = await openPage(own.address);
+  await openBlueprint(page, "Long loop");
+  await run(page);
+  await until(page, "each/rest", "running");
+  await own.end("SIGKILL");
+  const bar = page.getByRole("region", { name: "Execution" });
+  await bar.getByText("unknown since the host left").waitFor();
+  await state(page, "Was running").waitFor();
+  const shown = await bar.textContent();
+  const port = new URL(own.address).port;
+  const next = await serve(["--dir", folder, "--port", port]);
+  try {
+    await page.getByRole("alert").getByText("Open the address that it prints now").waitFor();
+    expect(await page.getByRole("button", { name: "Try now" }).count()).toBe(0);
+    expect(await bar.textContent()).toBe(shown);
+  } finally {
+    await next.end();
+  }
+  // What a browser itself writes when nobody answers its dial, or refuses it, is no fault of the page.
+  complaints = complaints.filter((line) => !/WebSocket connection to .* failed/.test(line));
+});
+
+test("[ST-19] an address that names an execution alone leads to it and to its Blueprint", async () => {
+  const one = await openPage(served.address);
+  await openBlueprint(one, "Slow loop");
+  await run(one);
+  await state(one, "Completed").waitFor();
+  const fields = new URLSearchParams(new URL(one.url()).hash.slice(1));
+  const address = new URL(served.address);
+  const token = new URLSearchParams(address.hash.slice(1)).get("token") ?? "";
+  address.hash = new URLSearchParams({ token, execution: fields.get("execution") ?? "" }).toString();
+  const two = await openPage(address.href);
+  await state(two, "Completed").waitFor();
+  await two.getByRole("heading", { level: 1, name: "Slow loop" }).waitFor();
+  await until(two, "each/double", "completed");
+});
+
+test.each([1280, 390])("[ST-45] at %i px a card can be read, and what is at work is in view", async (width) => {
+  const page = await openPage(served.address, { viewport: { width, height: 800 } });
+  await page.locator('[data-link="live"]').waitFor();
+  if (width < 1080) await page.getByRole("button", { name: "Open the library" }).first().click();
+  await openBlueprint(page, "Chain");
+  await node(page, "s1").waitFor();
+  const card = (await node(page, "s1").boundingBox())!;
+  // A card of 204 px holds text of 13 and 11 px.
+  expect((card.width / 204) * 11).toBeGreaterThan(9);
+  await run(page);
+  await until(page, "s8", "running");
+  const frame = (await page.getByRole("region", { name: "Graph" }).boundingBox())!;
+  await expect
+    .poll(async () => {
+      const box = (await node(page, "s8").boundingBox())!;
+      return (
+        box.x >= frame.x &&
+        box.y >= frame.y &&
+        box.x + box.width <= frame.x + frame.width &&
+        box.y + box.height <= frame.y + frame.height
+      );
+    })
+    .toBe(true);
 });
 
 test.each([

@@ -105,12 +105,17 @@ function Flow({
   const wasTouched = useRef(false);
   const places = useMemo(() => placesOf(layout), [layout]);
   const active = useStudioState(({ execution, selected: chosen }) => chosen ?? activeIn(execution, places));
+  const isDone = useStudioState(({ execution }) => execution?.state === "completed");
 
   useEffect(() => {
     if (!wasTouched.current && size !== undefined) void setViewport(startView(layout, size));
   }, [setViewport, layout, size]);
 
   // What is at work, or was chosen, comes into view; a person who moved the graph keeps their place.
+  useEffect(() => {
+    if (isDone && size !== undefined && !wasTouched.current)
+      void setViewport(startView(layout, size), { duration: PAN_MS });
+  }, [isDone, layout, setViewport, size]);
   useEffect(() => {
     const place = active === undefined ? undefined : places.get(active);
     if (place === undefined || size === undefined || wasTouched.current) return;

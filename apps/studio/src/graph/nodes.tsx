@@ -120,11 +120,14 @@ function Head({ box, view, isLoop = false }: { box: Box; view: NodeView | undefi
       </span>
       <span className="min-w-0 flex-1">
         <span className="block truncate text-sm leading-4.5 font-semibold text-text">{node.id}</span>
-        <span className="block truncate text-2xs leading-4 text-faint" title={node.uses}>
-          {node.title}
-        </span>
+        {isLoop && view !== undefined ? (
+          <Foot box={box} view={view} isInHead />
+        ) : (
+          <span className="block truncate text-2xs leading-4 text-faint" title={node.uses}>
+            {node.title}
+          </span>
+        )}
       </span>
-      {isLoop && view !== undefined && <Foot box={box} view={view} isInHead />}
       {view !== undefined && <StateShape state={view.state} size={17} />}
     </div>
   );
@@ -149,7 +152,7 @@ function Foot({
   return (
     <>
       <div
-        className={`flex items-center gap-1.5 overflow-hidden text-2xs leading-4 whitespace-nowrap text-muted tabular-nums ${isInHead ? "shrink-0" : "mt-1 px-3"}`}
+        className={`flex items-center gap-1.5 overflow-hidden text-2xs leading-4 whitespace-nowrap text-muted tabular-nums ${isInHead ? "" : "mt-1 px-3"}`}
       >
         {!isInHead && tally(view).length < 2 && <Word view={view} />}
         <Count box={box} view={view} />
@@ -219,7 +222,7 @@ function Count({ box, view }: { box: Box; view: NodeView }): ReactNode {
 function Tally({ view }: { view: NodeView }): ReactNode {
   const parts = tally(view);
   const [only] = parts;
-  if (only !== undefined && parts.length === 1 && isFinal(only.state)) return <span>{compact(only.count)} items</span>;
+  if (only !== undefined && parts.length === 1 && isFinal(view.state)) return <span>{compact(only.count)} items</span>;
   return (
     <span className="min-w-0 truncate">
       {parts.map(({ state, count }, at) => (

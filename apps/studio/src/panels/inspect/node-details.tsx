@@ -229,7 +229,15 @@ function PortList({ node, ports }: { node: GraphNode; ports: InstanceOutputs }):
 }
 
 function PortValue({ port }: { port: PortOutput }): ReactNode {
-  if (port.value !== undefined || port.itemCount === 0) return <ValView val={port.value} />;
+  if (port.itemCount === 0) return <ValView val={port.value} />;
+  if (port.value !== undefined) {
+    return (
+      <>
+        <p className="mb-1 text-xs text-muted">{integer(port.itemCount)} items</p>
+        <ValView val={port.value} />
+      </>
+    );
+  }
   const rows = port.items.map((item) => (item.t === "json" ? item.v : item));
   return (
     <>
