@@ -76,7 +76,7 @@ test("[E-REAL-9] a page that is reloaded again and again in a flow of 100,000 ha
     await expect.poll(async () => (await reportOf(page)).state.n, within).toBeGreaterThan(0);
     const { n } = (await reportOf(page)).state;
     await expect.poll(async () => (await reportOf(page)).state.n, within).toBeGreaterThan(n);
-    expect((await reportOf(page)).state).toMatchObject({ snapshots: 1, gaps: 0, faults: [] });
+    expect((await reportOf(page)).state).toMatchObject({ snapshots: 1, gaps: [], faults: [] });
     await page.reload();
   }
   isOver = true;
@@ -85,7 +85,7 @@ test("[E-REAL-9] a page that is reloaded again and again in a flow of 100,000 ha
   expect(n).toBeGreaterThanOrEqual(100_000);
   await expect.poll(async () => (await reportOf(page)).state.n, within).toBe(n);
   const { state, faults } = await reportOf(page);
-  expect([state, faults]).toEqual([{ n, sum, snapshots: 1, gaps: 0, faults: [] }, []]);
+  expect([state, faults]).toEqual([{ n, sum, snapshots: 1, gaps: [], faults: [] }, []]);
 
   await expect
     .poll(async () => [(await host.report()).links, (await host.report()).connections], within)
@@ -161,5 +161,8 @@ test("[E-REAL-10] a page that stands still for longer than its session lives com
   await host.call({ do: "change", count: 1_000, perTurn: 100 });
   const { n, sum, links } = await host.report();
   await expect.poll(async () => (await reportOf(page)).state.n, within).toBe(n);
-  expect([links, (await reportOf(page)).state]).toEqual([1, { n, sum, snapshots: 2, gaps: 1, faults: [] }]);
+  expect([links, (await reportOf(page)).state]).toEqual([
+    1,
+    { n, sum, snapshots: 2, gaps: [expect.any(String)], faults: [] },
+  ]);
 });

@@ -133,6 +133,12 @@ export class BusLink implements Link {
     return from === undefined || this.reached.some(({ role }) => from.has(role));
   }
 
+  /** Does all that comes over this link under this name come from that bus? */
+  isOnlySender(busId: string, name: string): boolean {
+    const from = this.#hub.topics.get(name)?.event?.from;
+    return this.reached.every((origin) => origin.busId === busId || from?.has(origin.role) === false);
+  }
+
   handles(name: string): boolean {
     return this.#interest.handles(name) && this.reaches(this.#hub.topics.get(name)?.command?.to);
   }

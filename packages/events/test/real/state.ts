@@ -11,7 +11,8 @@ export class State {
   n = -1;
   sum = 0;
   snapshots = 0;
-  gaps = 0;
+  /** Reasons of the gaps, in order. */
+  readonly gaps: string[] = [];
   readonly faults: string[] = [];
 
   readonly hear = ({ n, add, sum }: Change, { snapshot }: Pick<Meta, "snapshot">): void => {
@@ -26,5 +27,5 @@ export class State {
     this.sum += add;
   };
 
-  readonly gap = (_gap: Gap): void => void (this.gaps += 1);
+  readonly gap = ({ reason }: Gap): void => void this.gaps.push(reason);
 }
