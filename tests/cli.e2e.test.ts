@@ -511,7 +511,7 @@ test("[R-CLI-23] a port that is taken is said so, with the way out", async () =>
 
 /** The Node that people have beside the one that runs these tests, if there is one. */
 const olderNode = ["/usr/bin/node", "/usr/local/bin/node"].find(
-  (path) => existsSync(path) && /^v20\./.test(spawnSync(path, ["--version"]).stdout.toString()),
+  (path) => existsSync(path) && spawnSync(path, ["--version"]).stdout.toString().startsWith("v20."),
 );
 
 test("[R-CLI-28] a node of one's own runs from the command as its page says, in JavaScript and TypeScript", async () => {
@@ -540,7 +540,7 @@ test("[R-CLI-28] a node of one's own runs from the command as its page says, in 
   expect((await words("word-count.ts").ended).code).toBe(0);
   // The two are one: only types and line ends differ.
   const bare = (text: string) => text.replace(/\s+/g, "").replaceAll(",)", ")").replaceAll(",}", "}");
-  const { stripTypeScriptTypes } = nodeModule as unknown as { stripTypeScriptTypes(source: string): string };
+  const { stripTypeScriptTypes } = nodeModule as unknown as { stripTypeScriptTypes: (source: string) => string };
   const types = stripTypeScriptTypes(readFileSync(join(own, "word-count.ts"), "utf8"));
   expect(bare(readFileSync(join(own, "word-count.mjs"), "utf8"))).toBe(bare(types));
 });

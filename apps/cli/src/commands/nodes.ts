@@ -94,7 +94,7 @@ interface Property {
 /** A setting's type in the words of the documentation: `boolean or list of string`. */
 function typeWord(property: Property): string {
   if (property.enum) return property.enum.map(String).join(" or ");
-  if (property.const !== undefined) return String(property.const);
+  if (property.const !== undefined) return JSON.stringify(property.const);
   if (property.anyOf) return property.anyOf.map(typeWord).join(" or ");
   if (property.type === "array") return property.items ? `list of ${typeWord(property.items)}` : "list";
   if (property.type === "object") {

@@ -20,3 +20,14 @@ test("[E-BUS-93] the program of the README runs, says what it should, and ends b
   ]);
   expect(stderr).toBe("");
 });
+
+test("[E-BUS-93] a page, a hub and a worker of the README find each other, and end by themselves", async () => {
+  const program = new URL("../../../../examples/served.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=@atomiton/source", "--disable-warning=ExperimentalWarning", program],
+    { timeout: 20_000 },
+  );
+  expect(stdout.trim().split("\n")).toEqual(["pages: 1", "reply: { sum: 6 }", "event: { sum: 6 }"]);
+  expect(stderr).toBe("");
+});
