@@ -78,7 +78,7 @@ export default defineConfig({
           name: "electron",
           include: ["tests/electron/*.test.ts"],
           globalSetup: ["tests/electron/build.ts"],
-          testTimeout: 40_000,
+          testTimeout: 60_000,
           hookTimeout: 40_000,
           fileParallelism: false,
         },

@@ -28,6 +28,9 @@ export interface Launched {
   readonly pids: () => number[];
 }
 
+/** A start takes one second, three on a busy machine. */
+const LAUNCH_MS = 20_000;
+
 export interface LaunchOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -38,13 +41,19 @@ export interface LaunchOptions {
 }
 
 export async function launch(args: readonly string[], options: LaunchOptions = {}): Promise<Launched> {
-  const app = await _electron.launch({
-    executablePath: options.program ?? electronProgram(),
-    args: [...args],
-    chromiumSandbox: !isRoot || options.isSandboxed === true,
-    timeout: 30_000,
-    env: { ...(process.env as Record<string, string>), ...options.env },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  const start = (): Promise<ElectronApplication> =>
+    _electron.launch({
+      executablePath: options.program ?? electronProgram(),
+      args: [...args],
+      chromiumSandbox: !isRoot || options.isSandboxed === true,
+      timeout: LAUNCH_MS,
+      env: { ...(process.env as Record<string, string>), ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+  const app = await start().catch((error: unknown) => {
+    // About one start in a hundred never tells the debugger that it listens, on a machine with too much to do.
+    console.warn("Electron did not start, and is started once more:", error);
+    return start();
   });
   let output = "";
   app.process().stdout?.on("data", (text) => (output += text));
