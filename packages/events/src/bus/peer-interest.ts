@@ -1,4 +1,5 @@
 import type { Lane } from "../core/contract.ts";
+import type { EventsError } from "../core/errors.ts";
 import { fits, isPattern, matches } from "../core/topic.ts";
 import type { EventExtra, Message, Origin } from "../session/messages.ts";
 import type { Gap } from "../session/session.ts";
@@ -125,11 +126,10 @@ export class PeerInterest {
       const error = wrongWay(wish.pattern, this.#hub.role, this.#link.peer?.role ?? "");
       return this.#link.send({ t: "suback", id, error: toWire(error, false) });
     }
-    const right = topic?.event?.needsToHear;
-    if (wish.as === "hear" && right !== undefined && !this.#link.hasRight(right) && this.#link.peer !== undefined) {
+    const refusal = wish.as === "hear" ? this.#refusal(topic?.event) : undefined;
+    if (refusal !== undefined) {
       this.remove(id);
-      const error = deaf(wish.pattern, right, this.#link.peer);
-      return this.#link.send({ t: "suback", id, error: toWire(error, false) });
+      return this.#link.send({ t: "suback", id, error: toWire(refusal, false) });
     }
     if (wish.since === "last" && wish.as === "hear") this.#hub.snapshots.give(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
@@ -139,6 +139,17 @@ export class PeerInterest {
     };
     if (wish.isReading) this.#readInTurn(() => this.#read(wish, isWanted));
     else wish.onAnswer(this.#link);
+  }
+
+  /** Where the event can come from this side at all: a host passes its pages' interest on to pages that never send it. */
+  #refusal(rule: Rule | undefined): EventsError | undefined {
+    const { needsToHear: right, from, name } = rule ?? {};
+    const { peer } = this.#link;
+    if (name === undefined || right === undefined || peer === undefined || this.#link.hasRight(right)) return undefined;
+    const { role, network } = this.#hub;
+    const comesFromHere =
+      from === undefined || from.has(role) || network.reachedBeside(this.#link).some((origin) => from.has(origin.role));
+    return comesFromHere ? deaf(name, right, peer) : undefined;
   }
 
   /** Tells it, behind all that left before, that its start is complete; and where what is stored stands now. */

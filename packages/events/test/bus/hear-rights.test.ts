@@ -11,8 +11,8 @@ const contract = defineContract("rights@1", {
 });
 
 async function joined(grants: string[]) {
-  const host = new EventBus({ contract, role: "host" });
   const faults: unknown[] = [];
+  const host = new EventBus({ contract, role: "host", onError: (fault) => faults.push(fault) });
   const page = new EventBus({ contract, role: "ui", onError: (fault) => faults.push(fault) });
   const [a, b] = memoryPair();
   host.connect(a, { peer: { role: "ui", grants } });
@@ -55,4 +55,20 @@ test("[E-PERM-11] snapshots and last values need the right as well", async () =>
   await host.flush();
   expect([heard, asked]).toEqual([[], 0]);
   await end();
+});
+
+test("[E-PERM-11] a host that passes interest on to peers that never send the event is not refused by them", async () => {
+  const { host, page, faults, end } = await joined(["read:work"]);
+  const hostFaults: unknown[] = [];
+  const other = new EventBus({ contract, role: "ui", onError: (fault) => hostFaults.push(fault) });
+  const [a, b] = memoryPair();
+  host.connect(a, { peer: { role: "ui", grants: ["read:work"] } });
+  await other.connect(b).ready;
+  const heard: unknown[] = [];
+  await page.on("work:secret", (data) => heard.push(data)).ready;
+  await other.on("work:secret", (data) => heard.push(data)).ready;
+  host.emit("work:secret", { n: 1 });
+  await host.flush();
+  expect([heard.length, faults, hostFaults]).toEqual([2, [], []]);
+  await Promise.all([end(), other.close()]);
 });
