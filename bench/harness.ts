@@ -76,10 +76,10 @@ export async function ask(question: Question, smoke: boolean): Promise<void> {
       cpuUsPerUnit: round(median(own.map((sample) => sample.cpuUs)) / units),
     };
   });
-  console.log(`\n${question.question}\n${units} ${question.unit}, ${rounds} rounds, ratio to "${question.reference}": more is better`);
-  console.table(
-    rows.map((row) => ({ ...row, cpuSpread: `${row.cpuSpread[0]} to ${row.cpuSpread[1]}` })),
+  console.log(
+    `\n${question.question}\n${units} ${question.unit}, ${rounds} rounds, ratio to "${question.reference}": more is better`,
   );
+  console.table(rows.map((row) => ({ ...row, cpuSpread: `${row.cpuSpread[0]} to ${row.cpuSpread[1]}` })));
   if (smoke) return;
   mkdirSync(new URL("./results/", import.meta.url), { recursive: true });
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();

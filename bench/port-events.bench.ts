@@ -1,9 +1,11 @@
 /** One-way events from a worker thread to the main one, over MessagePort: ours validated, the peers as they come. */
 import { Worker } from "node:worker_threads";
+
+import { EventBus, portTransport } from "@atomiton/events";
 import { createBirpc } from "birpc";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { EventBus, portTransport } from "@atomiton/events";
+
 import type { Contender, Question } from "./harness.ts";
 import { progressContract } from "./progress-contract.ts";
 

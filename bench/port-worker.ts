@@ -1,10 +1,12 @@
 /** The sending side of port-events.bench.ts, in a thread of its own. */
 import { parentPort, workerData } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
+
+import { EventBus, portTransport } from "@atomiton/events";
 import { createBirpc } from "birpc";
 import * as Comlink from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { EventBus, portTransport } from "@atomiton/events";
+
 import { progress, progressContract } from "./progress-contract.ts";
 
 const { kind } = workerData as { kind: string };

@@ -15,7 +15,9 @@ export const progressContract = defineContract("bench@1", {
   ),
 });
 
-export const progress = (at: number): { executionId: string; percent: number; message: string; done: number; total: number } => ({
+export const progress = (
+  at: number,
+): { executionId: string; percent: number; message: string; done: number; total: number } => ({
   executionId: "0b9c1f6e-53f6-4f3f-9a1e-5f1d1f0f7f10",
   percent: at % 100,
   message: `Processed row ${at}`,

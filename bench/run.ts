@@ -1,5 +1,6 @@
 /** `npm run bench [NAME …]`: asks the questions named, or all; `--smoke` runs each once, briefly, and writes nothing. */
 import { existsSync, readdirSync } from "node:fs";
+
 import { ask, type Question } from "./harness.ts";
 
 const smoke = process.argv.includes("--smoke");

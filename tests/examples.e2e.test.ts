@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -12,8 +13,17 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(example: string): Promise<{ code: number | null; events: { type: string; data: any }[]; stderr: string }> {
-  const args = [join(root, "apps/cli/dist/atomiton.js"), "run", join(root, "examples", example), "--json", "--input", `folder=${folder}`];
+async function run(
+  example: string,
+): Promise<{ code: number | null; events: { type: string; data: any }[]; stderr: string }> {
+  const args = [
+    join(root, "apps/cli/dist/atomiton.js"),
+    "run",
+    join(root, "examples", example),
+    "--json",
+    "--input",
+    `folder=${folder}`,
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";

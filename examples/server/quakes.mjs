@@ -7,7 +7,10 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 const PAGE = 100;
-const lines = readFileSync(new URL("../data/earthquakes.csv", import.meta.url), "utf8").trim().split("\n").slice(1);
+const lines = readFileSync(new URL("../data/earthquakes.csv", import.meta.url), "utf8")
+  .trim()
+  .split("\n")
+  .slice(1);
 const quakes = lines.map((line) => {
   const [, id, time, magnitude, place, depth, type] = /^([^,]+),(\d+),([^,]+),"?(.*?)"?,([^,]+),([^,]+)$/.exec(line);
   return { id, time: Number(time), magnitude: Number(magnitude), place, depth: Number(depth), type };
