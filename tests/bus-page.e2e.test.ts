@@ -11,6 +11,7 @@ import { startHost, type Host } from "../packages/events/test/real/child.ts";
 import type { FlowPage } from "../packages/events/test/real/fixtures/page.ts";
 import { dial, flowBus, TOKEN } from "../packages/events/test/real/stand.ts";
 import { Tally } from "../packages/events/test/real/tally.ts";
+import { launchOptions } from "./chromium.ts";
 
 const MIB = 1024 * 1024;
 const within = { timeout: 30_000 };
@@ -24,18 +25,7 @@ beforeAll(async () => {
     platform: "browser",
     output: { file: join(folder, "page.js"), format: "esm" },
   });
-  browser = await chromium.launch({
-    executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await chromium.launch(launchOptions);
 });
 afterAll(async () => {
   await browser?.close();

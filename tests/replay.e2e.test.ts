@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
+import { launchOptions } from "./chromium.ts";
+
 const root = new URL("..", import.meta.url).pathname;
 const command = join(root, "apps/cli/dist/atomiton.js");
 const running = new Set<ChildProcessWithoutNullStreams>();
@@ -106,18 +108,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "atomiton-replay-"));
   cpSync(join(root, "tests/fixtures/studio"), folder, { recursive: true });
   writeFileSync(join(folder, "effect.blueprint.yaml"), EFFECT);
-  browser = await chromium.launch({
-    executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await chromium.launch(launchOptions);
   const { code, stdout } = await run("run", "slow.blueprint.yaml", "--json", "--record", "slow.atj");
   expect(code).toBe(0);
   writeFileSync(join(folder, "slow.ndjson"), stdout);

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
+import { launchOptions } from "./chromium.ts";
+
 const root = new URL("..", import.meta.url).pathname;
 const command = join(root, "apps/cli/dist/atomiton.js");
 
@@ -56,18 +58,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "atomiton-studio-"));
   cpSync(join(root, "tests/fixtures/studio"), folder, { recursive: true });
   served = await serve(["--dir", folder, "--port", "0"]);
-  browser = await chromium.launch({
-    executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await chromium.launch(launchOptions);
 });
 afterAll(async () => {
   await browser?.close();
