@@ -16,7 +16,8 @@ import { RESULT_BYTES, storeLarge } from "./result.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Scope, Values } from "./scope.ts";
 import { liveNodes, type NodeSnapshot } from "./snapshot.ts";
-import { checkExecutionStep, isFinalExecution } from "./states.ts";
+import { isFinalExecution } from "./states.ts";
+import { Transitions } from "./transitions.ts";
 import { sizeOf } from "./values.ts";
 
 export interface ExecutionSeed {
@@ -52,7 +53,7 @@ export class Execution {
   readonly #seed: ExecutionSeed;
   readonly #recorder: Recorder;
   readonly #scheduler: Scheduler;
-  #state: ExecState = "queued";
+  readonly #transitions: Transitions;
   #cause: Cause | undefined;
   /** Everything has run; large outputs are being put into the blob store. */
   #isStoring = false;
@@ -79,6 +80,7 @@ export class Execution {
       tell,
       isHeard,
     });
+    this.#transitions = new Transitions(id, this.#recorder);
     const { blueprint } = plan;
     this.#scheduler = new Scheduler(
       host,
@@ -91,17 +93,18 @@ export class Execution {
         unhandled: (error) => this.#unhandled(error),
       },
       this.#recorder,
+      this.#transitions,
     );
   }
 
   get state(): ExecState {
-    return this.#state;
+    return this.#transitions.state;
   }
   get seq(): number {
     return this.#recorder.seq;
   }
   get isOver(): boolean {
-    return isFinalExecution(this.#state);
+    return isFinalExecution(this.state);
   }
   /** Results and calls that came when their attempt was over. */
   get late(): number {
@@ -117,7 +120,7 @@ export class Execution {
 
   /** Begins. Does nothing when it was cancelled while it was queued. */
   start(): void {
-    if (this.#state !== "queued") return;
+    if (this.state !== "queued") return;
     const { plan, host, input, deadline } = this.#seed;
     const { root, blueprint } = plan;
     this.startedAt = host.clock.now();
@@ -126,17 +129,17 @@ export class Execution {
     const { progress } = this.#scheduler;
     progress.total = root.instances;
     progress.openLoops = root.loops;
-    checkExecutionStep(this.id, this.#state, "running");
-    this.#state = "running";
-    this.#recorder.started({
-      blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
-      planHash: plan.hash,
-      host: host.name,
-      resumed: false,
-      recovery: 0,
-      total: root.instances,
-      input: { ...input },
-    });
+    this.#transitions.execution("running", () =>
+      this.#recorder.started({
+        blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
+        planHash: plan.hash,
+        host: host.name,
+        resumed: false,
+        recovery: 0,
+        total: root.instances,
+        input: { ...input },
+      }),
+    );
     // Whoever heard of it may have cancelled it.
     if (this.#cause) return;
     this.#recorder.executionState("running");
@@ -167,7 +170,7 @@ export class Execution {
       epoch: 1,
       ts: this.#seed.host.clock.now(),
       kind: "snapshot",
-      state: this.#state,
+      state: this.state,
       nodes: this.#nodes(),
       ...(counted.length > 0 ? { counted } : {}),
       waits: [],
@@ -185,7 +188,7 @@ export class Execution {
   }
 
   wait(): Promise<Record<string, unknown>> {
-    if (this.#state === "completed") return Promise.resolve(this.result!);
+    if (this.state === "completed") return Promise.resolve(this.result!);
     if (this.isOver) return Promise.reject(this.#failure());
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
@@ -197,13 +200,13 @@ export class Execution {
 
   #cancel(reason: CancelReason, error: RtError): boolean {
     if (this.isOver) return false;
-    if (this.#state === "cancelling") return true;
+    if (this.state === "cancelling") return true;
     this.#cause = { by: "cancel", error };
-    if (this.#state === "queued") {
+    if (this.state === "queued") {
       this.#end("cancelled", error);
       return true;
     }
-    this.#become("cancelling");
+    this.#transitions.execution("cancelling");
     if (this.#isStoring) return true;
     if (this.#hasBegun) this.#scheduler.cancel(this.#scheduler.root, reason);
     else this.#end("cancelled", error);
@@ -211,9 +214,9 @@ export class Execution {
   }
 
   #unhandled(error: RtError): void {
-    if (this.#state === "cancelling" || this.plan.root.onFailure === "drain") return;
+    if (this.state === "cancelling" || this.plan.root.onFailure === "drain") return;
     this.#cause = { by: "failure", error };
-    this.#become("cancelling");
+    this.#transitions.execution("cancelling");
     const { clock } = this.#seed.host;
     this.#scheduler.cancel(
       this.#scheduler.root,
@@ -250,7 +253,7 @@ export class Execution {
 
   #complete(result: Record<string, unknown>, told: Record<string, unknown>): void {
     this.result = result;
-    this.#become("completed");
+    this.#transitions.execution("completed");
     this.#close(true);
     const { completed, failed, skipped, cancelled } = this.#scheduler.counts;
     const none: Record<NodeState, number> = {
@@ -279,7 +282,7 @@ export class Execution {
 
   #end(state: "failed" | "cancelled", error: RtError): void {
     this.error = error;
-    this.#become(state);
+    this.#transitions.execution(state);
     if (this.#hasBegun) this.#close(false);
     this.#recorder.ended(error, state);
     this.#settle();
@@ -307,8 +310,8 @@ export class Execution {
 
   #failure(): RuntimeError {
     const error = this.error!;
-    const code = this.#state === "failed" ? "EXECUTION_FAILED" : error.code === "TIMEOUT" ? "TIMEOUT" : "CANCELLED";
-    const what = this.#state === "failed" ? "failed" : "was cancelled";
+    const code = this.state === "failed" ? "EXECUTION_FAILED" : error.code === "TIMEOUT" ? "TIMEOUT" : "CANCELLED";
+    const what = this.state === "failed" ? "failed" : "was cancelled";
     return new RuntimeError(
       code,
       `The execution "${this.id}" of "${this.plan.blueprint.name}" ${what}: ${error.message}`,
@@ -334,11 +337,5 @@ export class Execution {
     if (!this.#hasBegun) return [];
     const { settled, root } = this.#scheduler;
     return [...liveNodes(root), ...settled.list()];
-  }
-
-  #become(state: ExecState): void {
-    checkExecutionStep(this.id, this.#state, state);
-    this.#state = state;
-    this.#recorder.executionState(state);
   }
 }

@@ -18,19 +18,8 @@ import type { Recorder } from "./recorder.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed, type Values } from "./scope.ts";
 import type { Claimant } from "./slots.ts";
 import { SettledScopes } from "./snapshot.ts";
-import {
-  BACKOFF,
-  CANCELLED,
-  checkNodeStep,
-  COMPLETED,
-  FAILED,
-  isFinalNode,
-  isNodeStep,
-  PENDING,
-  READY,
-  RUNNING,
-  SKIPPED,
-} from "./states.ts";
+import { BACKOFF, CANCELLED, COMPLETED, FAILED, isFinalNode, PENDING, READY, RUNNING, SKIPPED } from "./states.ts";
+import type { Transitions } from "./transitions.ts";
 
 /** What the scheduler asks of the execution around it. */
 export interface ExecutionFacts {
@@ -48,6 +37,7 @@ export class Scheduler implements Claimant {
   readonly host: EngineHost;
   readonly facts: ExecutionFacts;
   readonly recorder: Recorder;
+  readonly transitions: Transitions;
   readonly progress: Progress;
   readonly settled: SettledScopes = new SettledScopes();
   /** Instances by final state. */
@@ -73,10 +63,11 @@ export class Scheduler implements Claimant {
   #scopeSeq = 0;
   #tokenSeq = 0;
 
-  constructor(host: EngineHost, facts: ExecutionFacts, recorder: Recorder) {
+  constructor(host: EngineHost, facts: ExecutionFacts, recorder: Recorder, transitions: Transitions) {
     this.host = host;
     this.facts = facts;
     this.recorder = recorder;
+    this.transitions = transitions;
     this.progress = new Progress(
       host.clock,
       () => this.root,
@@ -184,7 +175,7 @@ export class Scheduler implements Claimant {
   /** The attempt has begun to run its node. */
   started(attempt: Attempt): void {
     const { scope, node } = attempt;
-    this.#step(scope, node.id, RUNNING);
+    this.transitions.node(scope, node.id, RUNNING);
     if (scope.startedAt[node.id] === 0) scope.startedAt[node.id] = this.host.clock.now();
     this.progress.running++;
     this.progress.changed();
@@ -203,7 +194,7 @@ export class Scheduler implements Claimant {
       this.#settle(scope, node, SKIPPED, why);
       return;
     }
-    this.#step(scope, node, READY);
+    this.transitions.node(scope, node, READY);
     this.#ready.push({ scope, node, weight: plan.weight });
     if (!plan.races) return;
     for (const loser of losersOf(scope, node)) {
@@ -290,12 +281,12 @@ export class Scheduler implements Claimant {
     if (!retry || attempt >= retry.attempts || !isWorthRetrying(error, retry)) return false;
     const { clock, random } = this.host;
     const wait = backoffMs(retry, attempt, random);
-    this.#step(scope, node.id, BACKOFF, error.code);
+    this.transitions.node(scope, node.id, BACKOFF, error.code);
     scope.timers.set(
       node.id,
       clock.after(wait, () => {
         scope.timers.delete(node.id);
-        this.#step(scope, node.id, READY);
+        this.transitions.node(scope, node.id, READY);
         this.#ready.push({ scope, node: node.id, weight: node.weight });
         this.turn();
       }),
@@ -348,7 +339,7 @@ export class Scheduler implements Claimant {
 
   /** The only place that makes an instance final. */
   #settle(scope: Scope, node: number, state: number, why?: string): void {
-    this.#step(scope, node, state, why);
+    this.transitions.node(scope, node, state, why);
     scope.settledAt[node] = this.host.clock.now();
     scope.remaining--;
     const plan = scope.template.nodes[node]!;
@@ -412,14 +403,5 @@ export class Scheduler implements Claimant {
       scope.onEnd(scope);
       scope.outputs.length = 0;
     }
-  }
-
-  #step(scope: Scope, node: number, to: number, why?: string): void {
-    const from = scope.state[node]!;
-    // Asked first: the path is made only for the refusal.
-    if (!isNodeStep(from, to)) checkNodeStep(() => pathOf(scope, node), from, to);
-    scope.state[node] = to;
-    if (why !== undefined) scope.why.set(node, why);
-    this.recorder.nodeState(scope, node, to, why);
   }
 }

@@ -19,7 +19,7 @@ export const EXECUTION_STEPS: Readonly<Record<ExecState, readonly ExecState[]>> 
 export const NODE_STEPS: Readonly<Record<NodeState, readonly NodeState[]>> = {
   pending: ["ready", "skipped", "cancelled"],
   ready: ["skipped", "held", "running", "completed", "cancelled"],
-  held: ["running", "completed", "failed", "cancelled"],
+  held: ["ready", "running", "backoff", "completed", "failed", "cancelled"],
   running: ["held", "waiting", "backoff", "completed", "failed", "ready", "cancelled"],
   waiting: ["ready", "cancelled"],
   backoff: ["ready", "cancelled"],
@@ -35,7 +35,9 @@ const numberOf = (state: NodeState): number => NODE_STATES.indexOf(state);
 
 export const PENDING: number = numberOf("pending");
 export const READY: number = numberOf("ready");
+export const HELD: number = numberOf("held");
 export const RUNNING: number = numberOf("running");
+export const WAITING: number = numberOf("waiting");
 export const BACKOFF: number = numberOf("backoff");
 /** This number and above are final. */
 export const COMPLETED: number = numberOf("completed");
