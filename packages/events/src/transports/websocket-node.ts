@@ -1,9 +1,5 @@
-import { createRequire } from "node:module";
-
-import type * as Ws from "ws";
-
-import { EventsError } from "../core/errors.ts";
 import type { Transport } from "../wire/transport.ts";
+import { loadWs } from "./load-ws.ts";
 import { webSocketTransport as platformTransport, type WebSocketClass, type WebSocketOptions } from "./websocket.ts";
 
 /**
@@ -29,18 +25,4 @@ function wsClass(): WebSocketClass {
       super(url, protocols, { perMessageDeflate: false });
     }
   } as unknown as WebSocketClass;
-}
-
-/** An optional peer dependency: loaded by those who use it, when they use it. */
-export function loadWs(action: string): typeof Ws {
-  try {
-    return createRequire(import.meta.url)("ws") as typeof Ws;
-  } catch (cause) {
-    throw new EventsError(
-      "MISSING_DEPENDENCY",
-      `Cannot ${action}: the package "ws" is not installed; run npm install ws@8`,
-      { package: "ws" },
-      { cause },
-    );
-  }
 }

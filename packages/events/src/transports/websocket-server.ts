@@ -16,9 +16,9 @@ import type { WebSocket } from "ws";
 
 import type { Transport } from "../wire/transport.ts";
 import { doorkeeper, offered, type Admission, type DoorkeeperOptions } from "./doorkeeper.ts";
+import { loadWs } from "./load-ws.ts";
 import { CLOSE_BAD_TOKEN, closeReason, connectSocket, SUBPROTOCOL, type SocketLike } from "./socket.ts";
 import { allowsHost, allowsOrigin, isNobodys, pathOf, refuse, type UpgradeListener } from "./upgrade.ts";
-import { loadWs } from "./websocket-node.ts";
 
 export interface Arrival extends Admission {
   /** The `Origin` header; undefined for programs that are not browsers. */
