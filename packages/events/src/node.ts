@@ -1,5 +1,6 @@
 /** What runs in Node alone. Its place in the house: a door, like `index.ts`. */
 export { fileJournal } from "./journal/file.ts";
+export { lockFile } from "./journal/file-lock.ts";
 export type { FileJournalOptions } from "./journal/file.ts";
 export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";

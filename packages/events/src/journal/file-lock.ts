@@ -6,8 +6,11 @@ import { EventsError } from "../core/errors.ts";
 const held = new Set<string>();
 
 /**
- * Takes `path` for this process; resolves with the function that gives it back. A lock whose process is gone (killed)
- * is taken over. Rejects with JOURNAL when a living process has it.
+ * Takes `path` for this process, in a file `<path>.lock`; resolves with the function that gives it back. A lock whose
+ * process is gone (killed) is taken over. `what` names the thing in the error. Rejects with JOURNAL when a living process
+ * has it, this one included.
+ * @example
+ * const unlock = await lockFile("data/host", 'the data folder "data"');
  */
 export async function lockFile(path: string, what: string): Promise<() => Promise<void>> {
   const lock = `${path}.lock`;

@@ -23,6 +23,8 @@ import { Shelf } from "./shelf.ts";
 export interface FileJournalOptions extends JournalOptions {
   /** What "stored" means: on the disk, or handed to the system (survives a crash of the process alone). Default `disk`. */
   readonly durability?: "disk" | "process";
+  /** When what is appended is written: at once (entries that come meanwhile are one group), or when `flush` asks. Default `append`. */
+  readonly writeOn?: "append" | "flush";
   /** Bytes that may wait for the disk. Default 32 MiB. */
   readonly maxPendingBytes?: number;
 }
@@ -239,6 +241,7 @@ class FileJournal<T> implements Journal<T> {
   }
 
   #flushed(): Promise<void> {
+    this.#begin();
     return this.#commit ?? this.#queue.then(() => (this.#failure ? Promise.reject(this.#failure) : undefined));
   }
 
@@ -254,7 +257,11 @@ class FileJournal<T> implements Journal<T> {
     this.#pending.push(record);
     this.#pendingBytes += record.byteLength;
     this.#end += record.byteLength;
-    if (this.#commit) return;
+    if (this.#options.writeOn !== "flush") this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#commit || this.#pending.length === 0) return;
     this.#commit = this.#inOrder(() => this.#commitPending());
     // Told by the next append, flush or close.
     this.#commit.catch(() => {});

@@ -304,3 +304,20 @@ test("[E-JRN-32] a record is length, CRC-32C and MessagePack: bytes that will be
     `"41544a310d0a1a0a09000000e454b2d3950001000581a16101"`,
   );
 });
+
+test("[E-JRN-33] with writeOn flush, entries are written when somebody asks, all at once", async () => {
+  const journal = await use(path, { writeOn: "flush" });
+  const { size } = await stat(path);
+  for (let n = 0; n < 10; n++) journal.append({ n });
+  // The job that a commit on append would be, and what follows it, have had their turns.
+  await stat(path);
+  expect((await stat(path)).size).toBe(size);
+  expect(journal.stats().pendingBytes).toBeGreaterThan(0);
+  await journal.flush();
+  expect(journal.stats().pendingBytes).toBe(0);
+  journal.append({ n: 10 });
+  expect(await values(journal)).toHaveLength(11);
+  journal.append({ n: 11 });
+  await journal.close();
+  expect(await values(await use(path))).toHaveLength(12);
+});
