@@ -6,6 +6,7 @@ export type {
   BusOptions,
   BusReport,
   ConnectPolicy,
+  EmitOptions,
   FaultContext,
   HandlerContext,
   IEventBus,
@@ -63,6 +64,6 @@ export { portTransport } from "./transports/port.ts";
 export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
 export { systemClock } from "./core/system-clock.ts";
-export type { Origin, Since, Where } from "./session/messages.ts";
+export type { Address, Origin, Since, Where } from "./session/messages.ts";
 export type { Gap, LinkState, Peer, SessionGauges, Violation } from "./session/session.ts";
 export type { CloseCause, Connection, ConnectionEvents, Frame, Transport } from "./wire/transport.ts";

@@ -6,6 +6,7 @@ import type { Hub } from "./hub.ts";
 import type { BusLink } from "./link.ts";
 import { grantsRight } from "./permission.ts";
 import { denied, forged, looped, unknown, wrongWay } from "./refusals.ts";
+import { isRouted } from "./route.ts";
 import { ruleFor, type Rule } from "./topics.ts";
 
 /** Names whose meta is remembered a link: most events of one name and peer share all that is known of them. */
@@ -44,6 +45,12 @@ export class Arrivals {
     const rule = ruleFor(topic, origin.role);
     if (rule === undefined || !this.#hub.network.isFor(rule, this.#link)) {
       return refused("direction", wrongWay(name, origin.role, role));
+    }
+    if (isRouted(extra) && (rule.policy.delivery === "latest" || rule.policy.delivery === "durable")) {
+      return refused("protocol", forged(name));
+    }
+    if (!this.#hub.network.allows(rule, extra, { busId: id, role })) {
+      return refused("direction", wrongWay(name, origin.role, extra.to?.role ?? role));
     }
     if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {
       return refused("denied", denied(name, rule.needs, peer));

@@ -29,6 +29,10 @@ export class Ask {
   isSettled: boolean = false;
   /** Called once, when it is settled by anything but its handler. */
   onAbandon: ((why: EventsError) => void) | undefined;
+  /** Called once, with how it ended. */
+  onSettled: ((outcome: Outcome) => void) | undefined;
+  /** W3C `traceparent` that travels with it. */
+  trace: string | undefined;
   stopTimer: () => void = () => undefined;
   readonly #owner: AskOwner;
   readonly #settle: (outcome: Outcome) => void;
@@ -55,6 +59,7 @@ export class Ask {
     this.stopTimer();
     this.#owner.forget(this);
     this.#settle(outcome);
+    this.onSettled?.(outcome);
   }
 
   fail(code: EventsErrorCode, why: string): void {

@@ -18,6 +18,7 @@ import type {
   BusOptions,
   BusReport,
   ConnectPolicy,
+  EmitOptions,
   EventBus as Instance,
   EventBusConstructor,
   FaultContext,
@@ -45,6 +46,7 @@ import { record } from "./record.ts";
 import { noJournal, wrongWay } from "./refusals.ts";
 import { replay } from "./replay.ts";
 import { Requests } from "./requests.ts";
+import { isRouted, wayOf } from "./route.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { ruleFor, Topics, type Rule } from "./topics.ts";
@@ -125,7 +127,7 @@ class Bus implements Hub {
     this.subscriptions.stop(pattern, hear);
   }
 
-  emit(name: string, data: unknown): void {
+  emit(name: string, data: unknown, options?: EmitOptions): void {
     this.#assertOpen("emit", name);
     const topic = this.topics.need(name, "emit");
     const rule =
@@ -136,7 +138,8 @@ class Bus implements Hub {
         : ruleFor(topic, this.role);
     if (rule === undefined) throw wrongWay(name, this.role, receivers(topic.event ?? topic.command));
     const value = this.#checksOwn ? rule.check(data) : data;
-    if (rule.kind === "command") this.#emitCommand(rule, value);
+    if (options !== undefined && isRouted(wayOf(options))) this.passage.send(rule, value, wayOf(options));
+    else if (rule.kind === "command") this.#emitCommand(rule, value);
     else this.#spread(rule, value);
   }
 

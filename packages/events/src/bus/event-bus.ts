@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from "../core/clock.ts";
 import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
+import type { EventsError } from "../core/errors.ts";
 import type { Journal, JournalStats } from "../journal/journal.ts";
-import type { Origin, Since, Where } from "../session/messages.ts";
+import type { Address, Origin, Since, Where } from "../session/messages.ts";
 import type { Gap, LinkState, Peer, SessionGauges, Violation } from "../session/session.ts";
 import type { Transport } from "../wire/transport.ts";
 
@@ -58,6 +59,17 @@ export interface OnOptions {
   readonly once?: boolean;
   /** Also hears what `replay` plays (`meta.replayed`). Default false: a replay repeats no side effect. */
   readonly replayed?: boolean;
+}
+
+/** Whom one event is for. It still goes only to those who hear it. */
+export interface EmitOptions {
+  /**
+   * One bus (a `Peer` or an `Origin` will do), every bus of a role, or with `one` a single one of them that hears it: the
+   * one with the fewest bytes under way, equals in turn. Left out: everybody.
+   */
+  readonly to?: Address | Origin;
+  /** Not this bus: `meta.origin` of what is being answered means all but its sender. */
+  readonly except?: Origin | string;
 }
 
 export interface NextOptions {
@@ -130,6 +142,12 @@ export interface Passing {
   readonly name: string;
   data: unknown;
   readonly meta: Meta;
+  /** W3C `traceparent` that shall travel with it: for layers of `out`. What came stands in `meta.trace`. */
+  trace?: string;
+  /** Whom it shall go to: for layers of `out`, and events that are neither `latest` nor `durable`. */
+  route?: EmitOptions;
+  /** Of a request: calls `hear` once it has ended, with what it failed with. */
+  readonly onSettled?: (hear: (failure: EventsError | undefined) => void) => void;
 }
 
 /**
@@ -239,6 +257,8 @@ export interface LinkReport {
   readonly waiting: number;
   /** Dropped before the handshake: volatile events, and what found no room. */
   readonly dropped: number;
+  /** Of the peer's events that were for one bus or a role: those that found nobody. */
+  readonly lost: number;
   readonly violations: Readonly<Partial<Record<Violation, number>>>;
   readonly gaps: readonly Gap[];
   /** What waits, what is on its way and what was given up, over all sessions of this link. */
@@ -319,9 +339,12 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
   /**
    * Tells everybody who hears `name`. A command is a request whose reply is dropped; what goes wrong with it is told to
    * `onError`. Throws UNKNOWN_EVENT, WRONG_DIRECTION, INVALID_PAYLOAD, CLOSED; of a durable event also JOURNAL, LIMIT,
-   * QUEUE_FULL and UNCLONEABLE: then nobody hears it.
+   * QUEUE_FULL and UNCLONEABLE: then nobody hears it. With `to`, NO_PEER where nobody of that address is linked, and
+   * TypeError for a command and for `latest` and `durable` events.
+   *
+   * @example events.emit("job:do", job, { to: { role: "worker", one: true } });
    */
-  emit<T extends keyof E & string>(name: T, data: E[T]): void;
+  emit<T extends keyof E & string>(name: T, data: E[T], options?: EmitOptions): void;
 
   /** Emits all, in order, in one frame. An item that fails is left out and thrown (the first) when the rest is sent. */
   batch(items: readonly { [T in keyof E & string]: { type: T; data: E[T] } }[keyof E & string][]): void;

@@ -3,6 +3,7 @@ import type { EventsError } from "../core/errors.ts";
 import type { Message, Origin } from "../session/messages.ts";
 import type { Peer, Violation } from "../session/session.ts";
 import type { Outcome } from "./ask.ts";
+import type { Meta } from "./event-bus.ts";
 import { toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import type { BusLink } from "./link.ts";
@@ -43,8 +44,9 @@ export function takeRequest(hub: Hub, link: BusLink, peer: Peer, message: Reques
   } catch (fault) {
     return refuse("invalid", fault as EventsError);
   }
-  const meta = { name, origin, peer };
-  const go = (passed: unknown): void => begin(hub, link, rule, passed, message, origin, back);
+  const meta = metaOf(message, origin, peer);
+  const go = (passed: unknown, settled?: (outcome: Outcome) => void): void =>
+    begin(hub, link, rule, passed, message, origin, back, settled);
   hub.passage.entering(link, rule, data, meta, go, (outcome) => back.answer(outcome));
 }
 
@@ -56,10 +58,11 @@ function begin(
   message: RequestMessage,
   origin: Origin,
   back: WayBack,
+  settled: ((outcome: Outcome) => void) | undefined,
 ): void {
   const { peer } = link;
   if (link.isClosed || peer === undefined) return; // It closed while a middleware awaited: nobody waits for an answer.
-  const { id, key, timeoutMs } = message;
+  const { id, key, timeoutMs, trace } = message;
   const ask = hub.requests.begin(
     {
       rule,
@@ -75,8 +78,14 @@ function begin(
       back.answer(outcome);
     },
   );
+  ask.onSettled = settled;
+  ask.trace = trace;
   link.serving.set(id, ask);
-  hub.passage.observed(rule, data, hub.requests.route(ask), link, { name: rule.name, origin, peer });
+  hub.passage.observed(rule, data, hub.requests.route(ask), link, metaOf(message, origin, peer));
+}
+
+function metaOf({ name, trace }: RequestMessage, origin: Origin, peer: Peer): Meta {
+  return { name, origin, peer, ...(trace === undefined ? {} : { trace }) };
 }
 
 /** How one request is answered. What cannot cross is a fault of this side, and the caller hears of it too. */

@@ -53,6 +53,7 @@ export class BusLink implements Link {
   readonly #violations: Map<Violation, number> = new Map<Violation, number>();
   readonly #gaps: Gap[] = [];
   readonly #stateHearers: Set<(state: LinkState) => void> = new Set<(state: LinkState) => void>();
+  #lost: number = 0;
   #carried: ReadonlySet<string> = new Set<string>();
   readonly #early: EarlyQueue;
   #settleReady: { resolve(peer: Peer): void; reject(fault: EventsError): void } | undefined;
@@ -169,10 +170,15 @@ export class BusLink implements Link {
     else if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra);
   }
 
+  /** Bytes on their way to the peer. */
+  get load(): number {
+    const gauges = this.#session?.gauges();
+    return gauges === undefined ? 0 : gauges.queuedBytes + gauges.unackedBytes;
+  }
+
   /** Resolves when there is room for more that can wait: undefined where there is now. */
   room(): Promise<void> | undefined {
-    const gauges = this.#session?.gauges();
-    if (gauges === undefined || gauges.queuedBytes + gauges.unackedBytes < ROOM_BYTES) return undefined;
+    if (this.load < ROOM_BYTES) return undefined;
     return this.flush().catch(() => undefined); // Lost or closed: whoever waits finds out that it is not wanted.
   }
 
@@ -204,6 +210,7 @@ export class BusLink implements Link {
       servedRequests: this.serving.size,
       waiting: this.#early.size,
       dropped: this.#early.dropped,
+      lost: this.#lost,
       violations: Object.fromEntries(this.#violations),
       gaps: [...this.#gaps],
       session: this.#session?.gauges(),
@@ -399,6 +406,12 @@ export class BusLink implements Link {
   passGap(gap: Gap): void {
     if (!this.isTold || !this.#interest.misses(gap)) return;
     this.send({ t: "lost", ...gap }, gap.lane);
+  }
+
+  /** A routed event of the peer found nobody: the first is told, the rest is counted. */
+  lose(error: EventsError): void {
+    this.#lost += 1;
+    if (this.#lost === 1) this.#hub.fault(error, { link: this });
   }
 
   violate(kind: Violation, error: EventsError): void {

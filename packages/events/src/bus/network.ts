@@ -1,6 +1,7 @@
 import type { EventExtra, Origin } from "../session/messages.ts";
 import type { Gap, LinkState } from "../session/session.ts";
 import type { BusLink } from "./link.ts";
+import { isMeant, isRouted, type Way } from "./route.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
 
@@ -10,6 +11,9 @@ export class Network {
   readonly #role: string;
   readonly #linkHearers: Set<(link: BusLink) => void> = new Set<(link: BusLink) => void>();
   readonly #wishes: Set<Wish> = new Set<Wish>();
+  /** When each link was last the one of its kind. */
+  readonly #turns: WeakMap<BusLink, number> = new WeakMap<BusLink, number>();
+  #turn: number = 0;
 
   constructor(role: string) {
     this.#role = role;
@@ -85,9 +89,50 @@ export class Network {
     return false;
   }
 
-  forward(rule: Rule, data: unknown, extra: EventExtra, from?: BusLink): void {
+  /** False: it is for some alone, and none of them is behind these links. */
+  forward(rule: Rule, data: unknown, extra: EventExtra, from?: BusLink): boolean {
     const fate = { isAsked: false };
-    for (const link of this.links) if (link !== from) link.forward(rule, data, extra, fate, from);
+    const links = isRouted(extra) ? this.#ways(rule, data, extra, from) : this.links;
+    let found = false;
+    for (const link of links) {
+      if (link === from) continue;
+      found = true;
+      link.forward(rule, data, extra, fate, from);
+    }
+    return found || !isRouted(extra);
+  }
+
+  /** Is there anybody behind these links whom a routed message is for? */
+  leadsTo(rule: Rule, data: unknown, way: Way): boolean {
+    return this.#candidates(rule, data, way).length > 0;
+  }
+
+  /** Does the contract let the addressed receive it? One that nobody knows receives nothing. */
+  allows(rule: Rule, { to }: Way, self: Origin): boolean {
+    if (to === undefined || rule.to === undefined) return true;
+    if (to.busId === undefined) return rule.to.has(to.role);
+    const known = [self, ...[...this.links].flatMap((link) => link.reached)].find(({ busId }) => busId === to.busId);
+    return known === undefined || rule.to.has(known.role);
+  }
+
+  #ways(rule: Rule, data: unknown, way: Way, from: BusLink | undefined): readonly BusLink[] {
+    const links = this.#candidates(rule, data, way, from);
+    if (way.to?.busId !== undefined || way.to?.one !== true || links.length === 0) return links;
+    const turnOf = (link: BusLink): number => this.#turns.get(link) ?? 0;
+    // The fewest bytes under way; of equals the one whose last turn is longest ago.
+    const best = links.reduce((a, b) => ((b.load - a.load || turnOf(b) - turnOf(a)) < 0 ? b : a));
+    this.#turns.set(best, ++this.#turn);
+    return [best];
+  }
+
+  #candidates(rule: Rule, data: unknown, way: Way, from?: BusLink): readonly BusLink[] {
+    const isOne = way.to?.busId === undefined && way.to?.one === true;
+    return [...this.links].filter(
+      (link) =>
+        link !== from &&
+        link.reached.some((origin) => isMeant(rule, way, origin)) &&
+        (!isOne || link.wants(rule, data)),
+    );
   }
 
   /** What was lost on the way over `from` is missing behind the other links too. */

@@ -1,20 +1,24 @@
 import type { Emitter } from "../core/emitter.ts";
 import { EventsError } from "../core/errors.ts";
-import type { EventExtra } from "../session/messages.ts";
-import type { Outcome } from "./ask.ts";
+import type { EventExtra, Origin } from "../session/messages.ts";
+import type { Ask, Outcome } from "./ask.ts";
 import type { FaultContext, Meta, Middleware, Passing } from "./event-bus.ts";
 import type { BusLink } from "./link.ts";
 import type { Network } from "./network.ts";
 import { Onion } from "./onion.ts";
 import { enter, leave } from "./permission.ts";
+import { assertRoutable, isMeant, isRouted, noPeer, wayOf } from "./route.ts";
 import type { Rule } from "./topics.ts";
 
 /** Names whose meta is remembered. */
 const NAMES_KEPT = 10_000;
 const PLAIN: EventExtra = Object.freeze({});
 
+/** Takes a message that has passed; `message` is there where it met layers. */
+type Go = (data: unknown, message?: Passing) => void;
+
 export interface Surroundings {
-  readonly origin: Meta["origin"];
+  readonly origin: Origin;
   readonly emitter: Emitter<Meta>;
   readonly network: Network;
   readonly waiting: number;
@@ -52,26 +56,39 @@ export class Passage {
     };
   }
 
-  /** A message of this bus; `extra` is there for one that is stored. */
+  /** A message of this bus; `extra` is there for one that is stored, or meant for some alone. */
   spread(rule: Rule, data: unknown, extra: EventExtra = PLAIN): void {
     const { network, origin } = this.#around;
-    const meta = extra === PLAIN ? this.#metaOf(rule.name) : { name: rule.name, origin, ...extra };
+    const meta = extra.id === undefined ? this.#metaOf(rule.name) : { name: rule.name, origin, ...extra };
+    const isHere = !isRouted(extra) || this.#isMeantHere(rule, extra, undefined);
     if (this.#local.isIdle && this.#out.isIdle) {
-      this.#dispatch(rule, data, meta, undefined);
+      if (isHere) this.#dispatch(rule, data, meta, undefined);
       if (network.links.size > 0) network.forward(rule, data, extra);
       return;
     }
-    this.staying(rule.name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
-    if (network.links.size > 0) this.leaving(rule.name, data, meta, (passed) => network.forward(rule, passed, extra));
+    if (isHere) this.staying(rule.name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
+    if (network.links.size === 0) return;
+    this.leaving(rule.name, data, meta, (passed, message) => {
+      const whole = message === undefined ? extra : withEnvelope(rule, extra, message);
+      if (!network.forward(rule, passed, whole)) this.#around.fault(noPeer(rule.name, whole), { name: rule.name });
+    });
+  }
+
+  /** A message of this bus for some alone. Throws TypeError and NO_PEER. */
+  send(rule: Rule, data: unknown, extra: EventExtra): void {
+    assertRoutable(rule);
+    const found = this.#isMeantHere(rule, extra, undefined) || this.#around.network.leadsTo(rule, data, extra);
+    if (!found && extra.to !== undefined) throw noPeer(rule.name, extra);
+    this.spread(rule, data, extra);
   }
 
   /** Through `out`, in order with all that leaves. `stopped` is told when it goes no further. */
-  leaving(name: string, data: unknown, meta: Meta, go: (data: unknown) => void, stopped?: () => void): void {
+  leaving(name: string, data: unknown, meta: Meta, go: Go, stopped?: () => void): void {
     this.#through(this.#out, name, data, meta, go, stopped);
   }
 
   /** Through `local`, in order with all that this bus hears of itself. */
-  staying(name: string, data: unknown, meta: Meta, go: (data: unknown) => void, stopped?: () => void): void {
+  staying(name: string, data: unknown, meta: Meta, go: Go, stopped?: () => void): void {
     this.#through(this.#local, name, data, meta, go, stopped);
   }
 
@@ -94,24 +111,24 @@ export class Passage {
    * An own command on its way: `go` sends it, or runs its handler here, and gives back the link it went over. Everybody
    * else who listens hears it too.
    */
-  asking(
-    rule: Rule,
-    data: unknown,
-    isHere: boolean,
-    go: (data: unknown) => BusLink | undefined,
-    refuse: (outcome: Outcome) => void,
-  ): void {
+  asking(ask: Ask, isHere: boolean, go: (data: unknown) => BusLink | undefined): void {
     const { network } = this.#around;
+    const { rule, data } = ask;
     if (this.#local.isIdle && this.#out.isIdle) return this.observed(rule, data, go(data));
     const { name } = rule;
     const meta = this.#metaOf(name);
-    const ask = isHere ? this.#local : this.#out;
-    const core = ({ data: passed }: Passing): void => {
+    const onion = isHere ? this.#local : this.#out;
+    const core = ({ data: passed, trace }: Passing): void => {
+      ask.trace = trace;
       const to = go(passed);
       if (isHere) this.#dispatch(rule, passed, meta, undefined);
-      else network.forwardObserved(rule, passed, PLAIN, to);
+      else network.forwardObserved(rule, passed, trace === undefined ? PLAIN : { trace }, to);
     };
-    ask.pass({ kind: "request", name, data, meta }, core, (why) => refuse(this.#refused(name, why, "this")));
+    const ending = new Ending((fault) => this.#around.fault(fault, { name }));
+    ask.onSettled = ending.tell;
+    onion.pass({ kind: "request", name, data, meta, onSettled: ending.add }, core, (why) =>
+      ask.settle(this.#refused(name, why, "this")),
+    );
     if (!isHere) this.staying(name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
     else if (network.links.size > 0)
       this.leaving(name, data, meta, (passed) => network.forwardObserved(rule, passed, PLAIN));
@@ -128,33 +145,31 @@ export class Passage {
     rule: Rule,
     data: unknown,
     meta: Meta,
-    go: (data: unknown) => void,
+    go: (data: unknown, settled?: (outcome: Outcome) => void) => void,
     refuse: (outcome: Outcome) => void,
   ): void {
     if (this.#in.isIdle) return go(data);
     const { name } = rule;
-    const stopped = (why: unknown): void => refuse(this.#refused(name, why, "the receiving", link));
-    this.#in.pass({ kind: "request", name, data, meta }, (message) => go(message.data), stopped);
+    const ending = new Ending((fault) => this.#around.fault(fault, { name, link }));
+    const stopped = (why: unknown): void => {
+      const outcome = this.#refused(name, why, "the receiving", link);
+      ending.tell(outcome);
+      refuse(outcome);
+    };
+    const core = (message: Passing): void => go(message.data, ending.tell);
+    this.#in.pass({ kind: "request", name, data, meta, onSettled: ending.add }, core, stopped);
   }
 
   /** A checked event that is meant for `go` alone. */
-  directed(link: BusLink, name: string, data: unknown, meta: Meta, go: (data: unknown) => void): void {
+  directed(link: BusLink, name: string, data: unknown, meta: Meta, go: Go): void {
     this.#through(this.#in, name, data, meta, go, undefined, link);
   }
 
-  #through(
-    onion: Onion,
-    name: string,
-    data: unknown,
-    meta: Meta,
-    go: (data: unknown) => void,
-    stopped?: () => void,
-    link?: BusLink,
-  ): void {
+  #through(onion: Onion, name: string, data: unknown, meta: Meta, go: Go, stopped?: () => void, link?: BusLink): void {
     if (onion.isIdle) return go(data);
     onion.pass(
       { kind: "event", name, data, meta },
-      (message) => go(message.data),
+      (message) => go(message.data, message),
       (why) => {
         if (why !== undefined) this.#around.fault(why, link === undefined ? { name } : { name, link });
         stopped?.();
@@ -175,7 +190,8 @@ export class Passage {
     if (from === undefined || network.isForThis(rule))
       this.#dispatch(rule, data, meta ?? this.#metaOf(rule.name), from);
     if (network.links.size === 0) return;
-    network.forwardObserved(rule, data, meta === undefined ? PLAIN : { origin: meta.origin }, to, from);
+    const extra = meta && { origin: meta.origin, ...(meta.trace === undefined ? {} : { trace: meta.trace }) };
+    network.forwardObserved(rule, data, extra ?? PLAIN, to, from);
   }
 
   clear(): void {
@@ -184,8 +200,20 @@ export class Passage {
 
   #hand(rule: Rule, data: unknown, meta: Meta, link: BusLink, extra: EventExtra): void {
     const { network } = this.#around;
-    if (network.isForThis(rule)) this.#dispatch(rule, data, meta, link);
-    if (network.links.size > 1) network.forward(rule, data, { ...extra, origin: meta.origin }, link);
+    const isHere = isRouted(extra) ? this.#isMeantHere(rule, extra, link) : network.isForThis(rule);
+    if (isHere) this.#dispatch(rule, data, meta, link);
+    const isDone = isHere && (extra.to?.busId !== undefined || extra.to?.one === true);
+    if (isDone || (network.links.size === 1 && !isRouted(extra))) return;
+    const isPassedOn = network.forward(rule, data, { ...extra, origin: meta.origin }, link);
+    if (!isPassedOn && !isHere && extra.to !== undefined) link.lose(noPeer(rule.name, extra));
+  }
+
+  /** What is for one of a group goes to another than its sender, to one who hears it. */
+  #isMeantHere(rule: Rule, way: EventExtra, from: BusLink | undefined): boolean {
+    const { emitter, origin } = this.#around;
+    if (!isMeant(rule, way, origin)) return false;
+    if (way.to?.busId !== undefined || way.to?.one !== true) return true;
+    return from !== undefined && emitter.listeners(rule.name).length > 0;
   }
 
   #dispatch(rule: Rule, data: unknown, meta: Meta, link: BusLink | undefined): void {
@@ -206,4 +234,34 @@ export class Passage {
     }
     return meta;
   }
+}
+
+/** What layers of `out` wrote on it. Throws TypeError for a route that such an event cannot have. */
+function withEnvelope(rule: Rule, extra: EventExtra, { trace, route }: Passing): EventExtra {
+  if (route !== undefined) assertRoutable(rule);
+  return { ...extra, ...(trace === undefined ? {} : { trace }), ...(route === undefined ? {} : wayOf(route)) };
+}
+
+/** Layers that want to know how a request ended. */
+class Ending {
+  readonly #failed: (fault: unknown) => void;
+  #hearers: ((failure: EventsError | undefined) => void)[] = [];
+
+  constructor(failed: (fault: unknown) => void) {
+    this.#failed = failed;
+  }
+
+  readonly add = (hear: (failure: EventsError | undefined) => void): void => {
+    this.#hearers.push(hear);
+  };
+
+  readonly tell = (outcome: Outcome): void => {
+    for (const hear of this.#hearers.splice(0)) {
+      try {
+        hear("failure" in outcome ? outcome.failure : undefined);
+      } catch (fault) {
+        this.#failed(fault);
+      }
+    }
+  };
 }

@@ -74,7 +74,7 @@ export class Requests implements AskOwner {
       return this.route(ask);
     };
     const isHere = this.handlers.has(ask.rule.name);
-    this.#hub.passage.asking(ask.rule, ask.data, isHere, go, (outcome) => ask.settle(outcome));
+    this.#hub.passage.asking(ask, isHere, go);
   }
 
   /** An own request, not on its way yet: `route` sends it. */
@@ -116,7 +116,7 @@ export class Requests implements AskOwner {
   }
 
   send(ask: Ask, link: BusLink): void {
-    const { rule, data, key, from, origin } = ask;
+    const { rule, data, key, from, origin, trace } = ask;
     if (link.asked.size >= this.#hub.limits.requests) {
       return ask.settle({ failure: tooMany("requests", this.#hub.limits.requests) });
     }
@@ -135,6 +135,7 @@ export class Requests implements AskOwner {
           timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : MAX_TIMEOUT_MS,
           ...(key === undefined ? {} : { key }),
           ...(from === undefined ? {} : { origin }),
+          ...(trace === undefined ? {} : { trace }),
         },
         rule.policy.lane,
       );

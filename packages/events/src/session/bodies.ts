@@ -1,9 +1,10 @@
 /** Bodies of numbered frames are flat lists: so many slots a message, no object each. docs/protocol.md draws them. */
 import { EventsError } from "../core/errors.ts";
 import { FRAME_TYPE, LANES } from "../wire/frame.ts";
-import type { EventExtra, Message, Origin, Since, Where, WireError } from "./messages.ts";
+import type { Address, EventExtra, Message, Origin, Since, Where, WireError } from "./messages.ts";
 
 const AS = ["hear", "handle", "provide"] as const;
+const STEPS = ["item", "end", "fail", "pull", "stop"] as const;
 const NAME_LIMIT = 256;
 const TEXT_LIMIT = 4_096;
 
@@ -16,6 +17,7 @@ const TYPE_OF: Readonly<Record<Message["t"], number>> = {
   error: FRAME_TYPE.error,
   progress: FRAME_TYPE.progress,
   cancel: FRAME_TYPE.cancel,
+  flow: FRAME_TYPE.flow,
   behind: FRAME_TYPE.behind,
   lost: FRAME_TYPE.lost,
 };
@@ -30,6 +32,7 @@ const STRIDE: ReadonlyMap<number, number> = new Map<number, number>([
   [FRAME_TYPE.error, 2],
   [FRAME_TYPE.progress, 2],
   [FRAME_TYPE.cancel, 2],
+  [FRAME_TYPE.flow, 3],
   [FRAME_TYPE.behind, 2],
   [FRAME_TYPE.lost, 6],
 ]);
@@ -55,6 +58,8 @@ export function slotsOf(message: Message): unknown[] {
       return [message.id, message.data];
     case "error":
       return [message.id, errorSlot(message.error)];
+    case "flow":
+      return [message.id, message.data, STEPS.indexOf(message.step)];
     case "cancel":
       return [message.id, message.reason ?? null];
     case "behind":
@@ -88,6 +93,8 @@ export function extraSlot(extra: EventExtra | undefined): unknown {
   if (extra.snapshot === true) slot["n"] = true;
   if (extra.replayed === true) slot["r"] = true;
   if (extra.trace !== undefined) slot["c"] = extra.trace;
+  if (extra.to !== undefined) slot["d"] = addressSlot(extra.to);
+  if (extra.except !== undefined) slot["x"] = extra.except;
   return Object.keys(slot).length === 0 ? undefined : slot;
 }
 
@@ -105,7 +112,24 @@ function readExtra(slot: unknown): EventExtra {
   if (raw["n"] === true) extra.snapshot = true;
   if (raw["r"] === true) extra.replayed = true;
   if (raw["c"] !== undefined) extra.trace = text(raw["c"], "an event's trace");
+  if (raw["d"] !== undefined) extra.to = readAddress(raw["d"]);
+  if (raw["x"] !== undefined) extra.except = text(raw["x"], "an event's exception");
   return extra;
+}
+
+const ADDRESS = ["bus", "role", "one"] as const;
+
+function addressSlot(to: Address): unknown {
+  return to.busId === undefined ? [to.one === true ? "one" : "role", to.role] : ["bus", to.busId];
+}
+
+function readAddress(slot: unknown): Address {
+  if (!Array.isArray(slot) || slot.length !== 2) throw protocol("an event's address is malformed");
+  const kind = ADDRESS.find((known) => known === slot[0]);
+  if (kind === undefined) throw protocol("an event's address is of no known kind");
+  const name = text(slot[1], "an event's address");
+  if (kind === "bus") return { busId: name };
+  return kind === "one" ? { role: name, one: true } : { role: name };
 }
 
 /** What one frame held: messages in order, and the faults of single ones, which fail alone. */
@@ -202,6 +226,12 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
       return { t: "reply", id, data: slots[1] };
     case FRAME_TYPE.progress:
       return { t: "progress", id, data: slots[1] };
+    case FRAME_TYPE.flow: {
+      const step = STEPS[uint(slots[2], "a stream's step")];
+      if (step === undefined) throw protocol("a stream's step is not known");
+      if (step === "fail") return { t: "flow", id, step, data: readError(slots[1]) };
+      return { t: "flow", id, step, data: step === "pull" ? uint(slots[1], "a stream's count") : slots[1] };
+    }
     case FRAME_TYPE.error:
       return { t: "error", id, error: readError(slots[1]) };
     case FRAME_TYPE.cancel:

@@ -1,4 +1,5 @@
 import type { Delivery, Lane, QueueLimit } from "../core/contract.ts";
+import type { FlowStep } from "../core/stream-fields.ts";
 
 /** Equality match on top-level payload fields: data, so that it travels to the sender. */
 export type Where = Readonly<Record<string, unknown>>;
@@ -26,7 +27,16 @@ export interface EventExtra {
   readonly replayed?: boolean;
   /** OpenTelemetry context (`traceparent`). */
   readonly trace?: string;
+  /** Whom it is for; left out: everybody who hears it. */
+  readonly to?: Address;
+  /** The one bus that it is not for. */
+  readonly except?: string;
 }
+
+/** One bus, all buses of a role, or one of them (`one`). */
+export type Address =
+  | { readonly busId: string; readonly role?: never }
+  | { readonly role: string; readonly one?: boolean; readonly busId?: never };
 
 /** How the session treats one event name; made once from the contract, shared by all its messages. */
 export interface SendPolicy {
@@ -85,6 +95,8 @@ export type Message =
   | { readonly t: "error"; readonly id: number; readonly error: WireError }
   | { readonly t: "progress"; readonly id: number; readonly data: unknown }
   | { readonly t: "cancel"; readonly id: number; readonly reason?: string }
+  /** Of a stream in a payload: its items and its end one way, what its reader says the other way. */
+  | { readonly t: "flow"; readonly id: number; readonly data: unknown; readonly step: FlowStep }
   /** Buses that came to or went from behind the sender: ids for the tree check, roles for the direction check. */
   | { readonly t: "behind"; readonly added: readonly Origin[]; readonly removed: readonly string[] }
   /** Something was lost before it came to the sender: a gap of another link, in the place of what is missing. */
