@@ -1,18 +1,30 @@
-// Uses the packed packages as a user would, in plain JavaScript: a bus over a real socket, a journal in a file, a
-// Blueprint run and watched by a client. Started by smoke-node.sh in an empty folder.
+// Uses the packed packages as a user would, in plain JavaScript: a bus over a worker and over a socket, a journal in a
+// file, a Blueprint run and watched by a client. Started where scripts/install-packed.sh installed them.
 import assert from "node:assert/strict";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 
 import { EventBus } from "@atomiton/events";
-import { fileJournal, serveBus, webSocketTransport } from "@atomiton/events/node";
+import { fileJournal, markedWorker, serveBus, webSocketTransport, workerTransport } from "@atomiton/events/node";
 import { Runtime, RuntimeIPC } from "@atomiton/runtime";
 import { RuntimeClient } from "@atomiton/runtime/client";
 import { libraryContract, runtimeContract } from "@atomiton/runtime/contract";
 
-const dir = await mkdtemp(join(tmpdir(), "atomiton-smoke-"));
+import { shop } from "./contract.mjs";
+
+const worker = new Worker(new URL("./worker.mjs", import.meta.url), markedWorker());
+const customer = new EventBus({ contract: shop, role: "ui" });
+customer.connect(workerTransport(worker), { peer: { role: "host" } });
+const sold = customer.next("shop:sold");
+assert.deepEqual(await customer.request("shop:order", { item: "bread" }), { total: 5 });
+assert.deepEqual(await sold, { item: "bread" });
+await customer.close();
+await worker.terminate();
+
+const dir = await mkdtemp(join(tmpdir(), "atomiton-packages-"));
 await writeFile(
   join(dir, "sum.blueprint.yaml"),
   `apiVersion: atomiton.dev/v1
