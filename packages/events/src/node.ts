@@ -2,6 +2,11 @@
 export { fileJournal } from "./journal/file.ts";
 export { lockFile } from "./journal/file-lock.ts";
 export type { FileJournalOptions } from "./journal/file.ts";
+export { childTransport } from "./transports/child-process.ts";
+export type { ChannelLike } from "./transports/forked.ts";
+export { markedChild } from "./transports/marked-child.ts";
+export { parentStdioTransport, stdioTransport } from "./transports/stdio.ts";
+export type { StdioOptions } from "./transports/stdio.ts";
 export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
 export { markedWorker } from "./transports/marked-worker.ts";

@@ -6,7 +6,7 @@
  * | Electron's main process | lets the app's own pages in |
  * | utility process | takes the pages that main sends |
  * | page of an Electron app, the topmost document of its window | dials main |
- * | worker that was started with `markedWorker` | answers the one who started it |
+ * | worker or forked process that was started with `markedWorker`, `markedChild` | answers the one who started it |
  * | anywhere else | stays alone |
  *
  * 1. Globals are read, nothing is imported: `electron` is loaded only where `process.type` says that it is there. In
@@ -18,6 +18,7 @@ import type { Contract } from "../core/contract.ts";
 import { receivePages, type IpcMainLike, type Page, type Verdict } from "../transports/electron-main.ts";
 import { pageTransport, type IpcRendererLike } from "../transports/electron-renderer.ts";
 import { acceptPages, type ParentPortLike } from "../transports/electron-utility.ts";
+import { isMarkedChild } from "../transports/marked-child.ts";
 import { isMarkedWorker } from "../transports/marked-worker.ts";
 import { memoryPair } from "../transports/memory.ts";
 import { parentTransport } from "../transports/worker.ts";
@@ -65,7 +66,7 @@ export function joinSurroundings(bus: Joining, here: Surroundings = globalThis a
   }
   if (here.document !== undefined) {
     if (isElectronPage(here)) dial(bus, pageTransport(pageOptions(bus, here)));
-  } else if (isMarkedWorker()) dial(bus, parentTransport());
+  } else if (isMarkedWorker() || isMarkedChild()) dial(bus, parentTransport());
   return () => {};
 }
 

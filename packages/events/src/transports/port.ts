@@ -16,7 +16,7 @@ export interface PortLike {
 }
 
 /** Said by the side that closes: not every platform tells the other side. Frames start with a number or an array. */
-const GOODBYE = "atomiton:close";
+export const GOODBYE = "atomiton:close";
 
 /**
  * Speaks over a message port. The port is started when the bus connects, after the listeners are there, and closed with

@@ -11,6 +11,7 @@
  */
 import { newId, systemRandom } from "../core/ids.ts";
 import type { CloseCause, Connection, ConnectionEvents, Transport } from "../wire/transport.ts";
+import { forkedParent, type ChannelLike } from "./forked.ts";
 import { awaitLock, holdLock } from "./life-lock.ts";
 import { portTransport, type PortLike } from "./port.ts";
 
@@ -87,10 +88,11 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
 }
 
 /**
- * Speaks, inside a worker, with the one who started it and called `workerTransport`. Call it at the top level of the
- * worker's script, before anything is awaited: an invitation that nobody hears is gone.
+ * Speaks, inside a worker or a forked process, with the one who started it and called `workerTransport` or
+ * `childTransport`. Call it at the top level of the script, before anything is awaited: an invitation that nobody hears
+ * is gone.
  *
- * Throws TypeError outside a worker.
+ * Throws TypeError elsewhere.
  *
  * @example
  * bus.connect(parentTransport());
@@ -172,7 +174,9 @@ function relay(events: ConnectionEvents, instead: Partial<ConnectionEvents>): Co
 }
 
 interface Surroundings {
-  readonly process?: { getBuiltinModule?(name: string): { readonly parentPort: WorkerLike | null } | undefined };
+  readonly process?: ChannelLike & {
+    getBuiltinModule?(name: string): { readonly parentPort: WorkerLike | null } | undefined;
+  };
   readonly DedicatedWorkerGlobalScope?: abstract new () => unknown;
 }
 
@@ -181,9 +185,12 @@ function parentOfWorker(): WorkerLike {
   const here = globalThis as Surroundings;
   const port = here.process?.getBuiltinModule?.("node:worker_threads")?.parentPort;
   if (port) return port;
+  if (here.process?.send !== undefined) return forkedParent(here.process, (port) => ({ [INVITATION]: port }));
   const scope = here.DedicatedWorkerGlobalScope;
   if (scope && globalThis instanceof scope) return globalThis as unknown as WorkerLike;
-  throw new TypeError("Cannot connect to the parent: this is not a worker; call parentTransport in a worker's script");
+  throw new TypeError(
+    "Cannot connect to the parent: this is neither a worker nor a forked process; call parentTransport in such a script",
+  );
 }
 
 /** `on` first: EventEmitters of Node have both, and tell `exit` only there. */
