@@ -12,16 +12,21 @@ import { CancelReason, toRtError } from "./failure.ts";
 import { GRACE_MS } from "./host.ts";
 import { collectInputs, kindOf } from "./inputs.ts";
 import { runLoop } from "./loop.ts";
+import type { Outlet } from "./outlet.ts";
 import { collectOutputs } from "./outputs.ts";
 import type { ExpressionScope, PlanNode } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
+import type { Stop } from "./stops.ts";
 
 export type Outcome =
-  | { readonly kind: "completed"; readonly outputs: Values }
+  /** `edited`: ports whose values a person gave, at a stop. */
+  | { readonly kind: "completed"; readonly outputs: Values; readonly edited?: ReadonlySet<string> }
   | { readonly kind: "failed"; readonly error: RtError }
   | { readonly kind: "skipped"; readonly why: string }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "cancelled" }
+  /** Stopped by `pause` in its mode `now`: the same attempt again, later. */
+  | { readonly kind: "paused" };
 
 export class Attempt {
   readonly scheduler: Scheduler;
@@ -30,15 +35,25 @@ export class Attempt {
   readonly number: number;
   readonly token: number;
   /** The named lock it holds. */
-  readonly lock: string | undefined;
+  lock: string | undefined;
   /** Of a loop: what a failing item does. */
   onItemError: LoopConfig["onItemError"] | undefined;
+  /** Of loops and Blueprints, which hold none: it has not begun yet. */
+  isPreparing = false;
+  /** Resolved, and its node has not begun. */
+  prepared: Prepared | undefined;
+  /** Where it stands still: until it is resumed it neither runs nor ends. */
+  stop: Stop | undefined;
+  /** Its stop is over; it runs as soon as it may. */
+  isReleased = false;
   /** The scheduler has its outcome: calls of the node from here on are late. */
   isOver = false;
   /** The node has told its progress. */
   hasReported = false;
   /** Items that the node gave to its stream ports. */
-  streams: Map<string, unknown[]> | undefined;
+  streams: Map<string, Outlet> | undefined;
+  /** Counted among the attempts that run at once. A node that waits for a reader gives it up for good. */
+  holdsSlot = false;
   #controller: AbortController | undefined;
   #processes: AbortController | undefined;
   #running: Set<Promise<unknown>> | undefined;
@@ -103,9 +118,10 @@ export class Attempt {
     else this.#run(prepared);
   }
 
-  /** Ends it early. A second reason changes nothing. */
+  /** Ends it early. A second reason changes nothing, but that a cancel goes before a pause. */
   abort(reason: CancelReason): void {
-    if (this.isOver || this.#aborted) return;
+    if (this.isOver || (this.#aborted && !(this.#aborted.kind === "pause" && reason.kind === "cancel"))) return;
+    this.#takeBackGrace?.();
     this.#aborted = reason;
     this.#takeBackGrace = this.scheduler.host.clock.after(reason.graceMs, () => void this.#giveUp());
     this.#controller?.abort(reason);
@@ -192,6 +208,15 @@ export class Attempt {
     if (this.isOver) return;
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
+    this.prepared = prepared;
+    if (this.scheduler.mayRun(this)) this.proceed();
+  }
+
+  /** Runs the node. Called once it is prepared: at once, or by the scheduler when nothing holds it any more. */
+  proceed(): void {
+    if (this.isOver) return;
+    if (this.#aborted) return this.#finish({ kind: "cancelled" });
+    const prepared = this.prepared!;
     this.#start();
     const { node } = this;
     if (node.kind === "loop") return runLoop(this, prepared.inputs, prepared.config as LoopConfig);
@@ -259,6 +284,7 @@ export class Attempt {
   #finish(outcome: Outcome): void {
     const reason = this.#aborted;
     if (!reason || outcome.kind === "skipped") this.scheduler.finish(this, outcome);
+    else if (reason.kind === "pause") this.scheduler.finish(this, { kind: "paused" });
     else if (reason.kind === "cancel") this.scheduler.finish(this, { kind: "cancelled" });
     else this.scheduler.finish(this, { kind: "failed", error: toRtError(reason, this.path, this.number) });
   }

@@ -10,6 +10,7 @@ import { BLUEPRINT_TYPE, blueprintNode, LOOP_TYPE } from "./constructs.ts";
 import { layOut, weigh } from "./edges.ts";
 import { compileCondition, compileConfig, compileText } from "./expressions.ts";
 import type { Join, Plan, PlanInput, PlanNode, Source, Template } from "./plan.ts";
+import { gatheredPorts, isStreaming, layStreams, type Draft } from "./stream-wires.ts";
 
 /** Blueprints inside Blueprints and loops inside loops, together. */
 export const MAX_DEPTH = 32;
@@ -88,6 +89,8 @@ class Compiler {
     const drafts = [...graph.nodes.values()].map((decl) =>
       this.#draft(decl, ids.get(decl.id)!, source, ids, blueprint, depth),
     );
+    const streams = layStreams(drafts, [...graph.nodes.values()]);
+    const gathers = gatheredPorts(drafts, streams, outputs);
     const handled = new Set<number>();
     const note = (node: number, port: string | undefined): void => {
       if (port === "error") handled.add(node);
@@ -99,13 +102,18 @@ class Compiler {
     }
     for (const { source: from } of outputs) if (from.from === "node") note(from.node, from.port);
 
+    const wired = streams ? drafts.map((draft, id) => ({ ...draft, inputs: streams.inputs[id]! })) : drafts;
     const edges = layOut(
-      drafts,
+      wired,
       outputs.map((output) => output.source),
+      streams?.gates,
     );
     const weights = weigh(drafts, edges, blueprint);
-    const nodes = drafts.map((draft, id): PlanNode => ({
+    const nodes = wired.map((draft, id): PlanNode => ({
       ...draft,
+      streamsTo: streams && streams.streamsTo[id]!.length > 0 ? streams.streamsTo[id] : undefined,
+      readsStreams: streams ? draft.inputs.some((input) => input.sources.some(isStreaming)) : false,
+      gathers: gathers?.get(id),
       weight: weights[id]!,
       handlesError: handled.has(id),
     }));
@@ -134,7 +142,7 @@ class Compiler {
     ids: ReadonlyMap<string, number>,
     blueprint: Blueprint,
     depth: number,
-  ): Omit<PlanNode, "weight" | "handlesError"> {
+  ): Draft {
     const { def, used } = this.#definition(decl, blueprint);
     const kind = used ? "blueprint" : def.type === LOOP_TYPE ? "loop" : "node";
     const child = used
@@ -167,6 +175,7 @@ class Compiler {
       name: decl.id,
       def,
       kind,
+      effect: decl.effect ?? def.effect,
       inputs,
       ...this.#outputsOf(ports),
       after: decl.after.map(({ node, port, at }) => {
@@ -180,6 +189,7 @@ class Compiler {
       when: decl.when === undefined ? undefined : compileCondition(decl.when),
       ...config,
       idempotencyKey: decl.idempotencyKey === undefined ? undefined : compileText(decl.idempotencyKey),
+      onUnknown: decl.onUnknown,
       timeoutMs: shorter(decl.timeoutMs, used?.policy.timeoutMs),
       retry: decl.retry,
       child,

@@ -41,9 +41,11 @@ export const forEachNode: AnyNodeDef = defineNode({
     "Runs its body once for each item. The body sees `$item`, `$index`, `$key` and, as `$inputs.name`, the inputs of this node; each run of it gives one object, made of the body's outputs.",
   inputs: { items: port.stream(z.any(), { type: "stream<any>", description: "A list or a stream." }) },
   outputs: {
-    results: port.value(z.array(z.record(z.string(), z.any())), {
+    // A list for whoever takes lists, a stream for whoever reads streams.
+    results: port.stream(z.record(z.string(), z.any()), {
       type: "list<object>",
-      description: "The body's outputs, one object for each item that ended well.",
+      description:
+        "The body's outputs, one object for each item that ended well; as they come, where a stream is read.",
     }),
     errors: port.value(z.array(z.record(z.string(), z.any())), {
       type: "list<object>",

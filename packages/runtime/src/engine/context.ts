@@ -5,7 +5,7 @@ import { NodeError, RuntimeError } from "../errors.ts";
 import { spawnGroup } from "../process/spawn-group.ts";
 import type { Attempt } from "./attempt.ts";
 import type { InstanceMemory } from "./scope.ts";
-import { gather, withStreams } from "./streams.ts";
+import { emitItem, withStreams } from "./streams.ts";
 
 /** What an attempt has resolved before its node runs. */
 export interface Prepared {
@@ -26,6 +26,7 @@ class Context implements NodeContext<any, any, any> {
   readonly #prepared: Prepared;
   #in: Of<"in"> | undefined;
   #log: Of<"log"> | undefined;
+  #emit: Of<"emit"> | undefined;
 
   constructor(attempt: Attempt, prepared: Prepared) {
     this.#attempt = attempt;
@@ -71,11 +72,8 @@ class Context implements NodeContext<any, any, any> {
 
   get emit(): Of<"emit"> {
     const attempt = this.#attempt;
-    return async (port: PropertyKey, item: unknown) => {
-      refuseLate(attempt, "emit an item");
-      if (attempt.aborted) throw attempt.aborted;
-      gather(attempt, String(port), item);
-    };
+    return (this.#emit ??= (port: PropertyKey, item: unknown) =>
+      attempt.isOver ? lateEmit(attempt) : emitItem(attempt, String(port), item));
   }
 
   get progress(): Of<"progress"> {
@@ -163,6 +161,10 @@ class Context implements NodeContext<any, any, any> {
 function isLate(attempt: Attempt): boolean {
   if (attempt.isOver) attempt.scheduler.late++;
   return attempt.isOver;
+}
+
+async function lateEmit(attempt: Attempt): Promise<void> {
+  refuseLate(attempt, "emit an item");
 }
 
 function refuseLate(attempt: Attempt, what: string): void {

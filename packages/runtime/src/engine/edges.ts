@@ -1,34 +1,46 @@
 import type { Blueprint } from "../blueprint/model.ts";
 import { RuntimeError } from "../errors.ts";
 import type { PlanNode, Source, Template } from "./plan.ts";
+import type { Gate } from "./stream-wires.ts";
 
 export type Draft = Pick<PlanNode, "inputs" | "after" | "name">;
-export type Edges = Pick<Template, "outStart" | "outTarget" | "need" | "readers">;
+export type Edges = Pick<Template, "outStart" | "outTarget" | "outStreams" | "need" | "readers">;
 
-/** One edge per wire and per `after`, in flat arrays. */
-export function layOut(drafts: readonly Draft[], outputs: readonly Source[]): Edges {
+/** One edge per wire, per `after` and per gate, in flat arrays. */
+export function layOut(drafts: readonly Draft[], outputs: readonly Source[], gates: readonly Gate[] = []): Edges {
   const need = new Int32Array(drafts.length);
   const readers = new Int32Array(drafts.length);
   const outStart = new Int32Array(drafts.length + 1);
-  const eachEdge = (see: (from: number, to: number) => void): void => {
+  let streams = 0;
+  const eachEdge = (see: (from: number, to: number, isStream: boolean) => void): void => {
     drafts.forEach(({ inputs, after }, to) => {
-      for (const { sources } of inputs) for (const from of sources) if (from.from === "node") see(from.node, to);
-      for (const { node } of after) see(node, to);
+      for (const { sources } of inputs)
+        for (const from of sources) if (from.from === "node") see(from.node, to, from.wire !== undefined);
+      for (const { node } of after) see(node, to, false);
     });
   };
-  eachEdge((from, to) => {
+  eachEdge((from, to, isStream) => {
     need[to]!++;
     readers[from]!++;
     outStart[from + 1]!++;
+    if (isStream) streams++;
   });
+  // Gates are an order only: nobody reads anything through them.
+  for (const { from, to } of gates) {
+    need[to]!++;
+    outStart[from + 1]!++;
+  }
   for (let at = 0; at < drafts.length; at++) outStart[at + 1]! += outStart[at]!;
   const outTarget = new Int32Array(outStart[drafts.length]!);
+  const outStreams = streams > 0 ? new Uint8Array(outTarget.length) : undefined;
   const next = outStart.slice();
-  eachEdge((from, to) => {
+  eachEdge((from, to, isStream) => {
+    if (isStream) outStreams![next[from]!] = 1;
     outTarget[next[from]!++] = to;
   });
+  for (const { from, to } of gates) outTarget[next[from]!++] = to;
   for (const source of outputs) if (source.from === "node") readers[source.node]!++;
-  return { outStart, outTarget, need, readers };
+  return { outStart, outTarget, outStreams, need, readers };
 }
 
 /** Longest way to an end, in nodes, from the ends backwards; refuses cycles, which no check has seen. */

@@ -7,6 +7,7 @@
 import type { ExecState, NodeState, RuntimeMessage, RuntimeState } from "../contract.ts";
 import { RuntimeError, type RtError } from "../errors.ts";
 import { scopeOutputs } from "./blueprint-node.ts";
+import type { StepKind } from "./control.ts";
 import { CancelReason, toRtError } from "./failure.ts";
 import { EXECUTION_CONCURRENCY, GRACE_MS, type EngineHost } from "./host.ts";
 import type { Plan } from "./plan.ts";
@@ -17,6 +18,7 @@ import { Scheduler } from "./scheduler.ts";
 import type { Scope, Values } from "./scope.ts";
 import { liveNodes, type NodeSnapshot } from "./snapshot.ts";
 import { isFinalExecution } from "./states.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { Transitions } from "./transitions.ts";
 import { sizeOf } from "./values.ts";
 
@@ -62,6 +64,10 @@ export class Execution {
   #hasBegun = false;
   #timers: (() => void)[] = [];
   #startedTick = 0;
+  /** The time in which it was not paused: what the policy's timeout counts. */
+  readonly #active: Stopwatch;
+  /** The root scope has ended while the execution was held. */
+  #heldEnd: Scope | undefined;
   #waiters: { resolve: (result: Record<string, unknown>) => void; reject: (error: RuntimeError) => void }[] = [];
   readonly #ended: (() => void)[] = [];
 
@@ -82,6 +88,9 @@ export class Execution {
     });
     this.#transitions = new Transitions(id, this.#recorder);
     const { blueprint } = plan;
+    this.#active = new Stopwatch(host.clock, blueprint.policy.timeoutMs, () =>
+      this.#expire("it took longer than its policy allows"),
+    );
     this.#scheduler = new Scheduler(
       host,
       {
@@ -91,6 +100,8 @@ export class Execution {
         run: { id, blueprintId: blueprint.id, blueprintName: blueprint.name, startedAt: this.queuedAt },
         secrets: seed.secrets,
         unhandled: (error) => this.#unhandled(error),
+        stopped: () => this.#hold(false),
+        quiet: () => this.#quiet(),
       },
       this.#recorder,
       this.#transitions,
@@ -143,8 +154,11 @@ export class Execution {
     // Whoever heard of it may have cancelled it.
     if (this.#cause) return;
     this.#recorder.executionState("running");
-    this.#deadline(blueprint.policy.timeoutMs, "it took longer than its policy allows");
-    if (deadline !== undefined) this.#deadline(deadline - this.startedAt, "its deadline has passed");
+    this.#active.start();
+    if (deadline !== undefined) {
+      const expire = (): void => this.#expire("its deadline has passed");
+      this.#timers.push(host.clock.after(Math.max(0, deadline - this.startedAt), expire));
+    }
     this.#hasBegun = true;
     this.#scheduler.open({ template: root, prefix: "", inputs: input, onEnd: (scope) => this.#rootEnded(scope) });
     this.#scheduler.turn();
@@ -158,6 +172,56 @@ export class Execution {
       message: reason,
       retryable: false,
     });
+  }
+
+  /**
+   * Starts no attempt from here on. `drain`: those that run end by themselves; `now`: those that may be repeated are
+   * ended, and begin again later, without using up a retry. Gives the paths of those that still run.
+   * On one that is pausing or paused it changes nothing, but that `now` goes further than `drain`.
+   */
+  pause(mode: "drain" | "now"): string[] {
+    if (!isSteerable(this.state)) throw this.#refusal("pause");
+    this.#hold(mode === "now");
+    return this.#scheduler.runningPaths();
+  }
+
+  /** Goes on, and leaves every stop; with a `stopId` that one alone. On one that runs, or a stop that was left: nothing. */
+  resume(stopId?: string): void {
+    if (!isSteerable(this.state)) throw this.#refusal("resume");
+    const scheduler = this.#scheduler;
+    const { stops } = scheduler;
+    if (stopId === undefined) {
+      this.#unhold();
+      return;
+    }
+    if (stops.find(stopId) === undefined && stops.wasGiven(stopId)) return;
+    const stop = stops.get(stopId);
+    const isLast = stop.info.allStopped && !stops.list().some((other) => other.allStopped && other !== stop.info);
+    if (isLast && this.state !== "running") {
+      this.#run();
+      scheduler.resumeFrom(stop);
+    } else scheduler.leave(stop);
+  }
+
+  /** Lets the instance of a stop go on, and stops at what follows; left out: the last stop, or what would start next. */
+  step(kind: StepKind, stopId?: string): void {
+    if (!isSteerable(this.state)) throw this.#refusal("step");
+    const { stops, control } = this.#scheduler;
+    if (this.#heldEnd) {
+      this.#unhold();
+      return;
+    }
+    const at = stopId === undefined ? (stops.last() ?? control.kept[0]) : stops.get(stopId);
+    if (!at || (this.state === "running" && !("info" in at))) {
+      throw new RuntimeError(
+        "E_STATE",
+        `Cannot step in "${this.id}": ${this.state === "running" ? "it runs and nothing stands at a stop; pause it first" : "nothing is held; resume it"}`,
+        { executionId: this.id, state: this.state },
+      );
+    }
+    if (this.state === "running") this.#scheduler.hold(false);
+    else this.#run();
+    this.#scheduler.step(kind, at.scope, at.node);
   }
 
   /** `runtime:state` with everything, as of the last number given out. */
@@ -174,7 +238,7 @@ export class Execution {
       nodes: this.#nodes(),
       ...(counted.length > 0 ? { counted } : {}),
       waits: [],
-      stops: [],
+      stops: this.#scheduler.stops.list(),
     };
   }
 
@@ -208,9 +272,47 @@ export class Execution {
     }
     this.#transitions.execution("cancelling");
     if (this.#isStoring) return true;
-    if (this.#hasBegun) this.#scheduler.cancel(this.#scheduler.root, reason);
-    else this.#end("cancelled", error);
+    if (!this.#hasBegun || this.#heldEnd) this.#end("cancelled", error);
+    else this.#scheduler.cancel(this.#scheduler.root, reason);
     return true;
+  }
+
+  #hold(now: boolean): void {
+    if (this.state === "running") {
+      this.#transitions.execution("pausing");
+      this.#active.stop();
+    }
+    if (this.#hasBegun && (this.state === "pausing" || now)) this.#scheduler.hold(now);
+  }
+
+  #unhold(): void {
+    if (this.state !== "running") this.#run();
+    const root = this.#heldEnd;
+    this.#heldEnd = undefined;
+    if (root) this.#rootEnded(root);
+    else this.#scheduler.unhold();
+  }
+
+  #run(): void {
+    this.#transitions.execution("running");
+    this.#active.start();
+  }
+
+  #quiet(): void {
+    if (this.state === "running") {
+      if (!this.#scheduler.control.endStep()) return;
+      this.#transitions.execution("pausing");
+      this.#active.stop();
+    }
+    if (this.state === "pausing") this.#transitions.execution("paused");
+  }
+
+  #refusal(what: string): RuntimeError {
+    const wayOut = this.state === "queued" ? "it begins at once" : "what has ended, or is ending, goes no further";
+    return new RuntimeError("E_STATE", `Cannot ${what} "${this.id}": it is ${this.state}; ${wayOut}`, {
+      executionId: this.id,
+      state: this.state,
+    });
   }
 
   #unhandled(error: RtError): void {
@@ -226,7 +328,8 @@ export class Execution {
 
   /** Every instance is final and every attempt has settled: the only way to an end, but for a queued execution. */
   #rootEnded(root: Scope): void {
-    if (this.#cause) this.#end(this.#cause.by === "cancel" ? "cancelled" : "failed", this.#cause.error);
+    if (this.state === "pausing" || this.state === "paused") this.#heldEnd = root;
+    else if (this.#cause) this.#end(this.#cause.by === "cancel" ? "cancelled" : "failed", this.#cause.error);
     else if (root.failure) this.#end("failed", root.failure);
     else this.#keepResult(scopeOutputs(root) as Record<string, unknown>);
   }
@@ -272,7 +375,7 @@ export class Execution {
     this.#recorder.completed({
       result: told,
       durationMs,
-      activeMs: durationMs,
+      activeMs: this.#active.elapsedMs,
       counts: none,
       cacheHits: 0,
       handledErrors: this.#scheduler.handledErrors,
@@ -291,6 +394,7 @@ export class Execution {
   #close(isComplete: boolean): void {
     for (const takeBack of this.#timers) takeBack();
     this.#timers = [];
+    this.#active.stop();
     this.#scheduler.close();
     this.total = this.#scheduler.progress.total;
     this.#scheduler.progress.end(isComplete);
@@ -322,15 +426,10 @@ export class Execution {
     );
   }
 
-  #deadline(ms: number | undefined, why: string): void {
-    if (ms === undefined) return;
-    const { clock } = this.#seed.host;
-    const expire = (): void => {
-      const message = `Execution "${this.id}" was ended: ${why}`;
-      const error: RtError = { code: "TIMEOUT", class: "timeout", message, retryable: true };
-      this.#cancel(new CancelReason("cancel", message, clock.now(), GRACE_MS), error);
-    };
-    this.#timers.push(clock.after(Math.max(0, ms), expire));
+  #expire(why: string): void {
+    const message = `Execution "${this.id}" was ended: ${why}`;
+    const error: RtError = { code: "TIMEOUT", class: "timeout", message, retryable: true };
+    this.#cancel(new CancelReason("cancel", message, this.#seed.host.clock.now(), GRACE_MS), error);
   }
 
   #nodes(): NodeSnapshot[] {
@@ -339,3 +438,5 @@ export class Execution {
     return [...liveNodes(root), ...settled.list()];
   }
 }
+
+const isSteerable = (state: ExecState): boolean => state === "running" || state === "pausing" || state === "paused";

@@ -22,15 +22,15 @@ const RESOURCE = new Set(["ENOSPC", "EMFILE", "ENFILE", "ENOMEM", "EDQUOT"]);
 /** The abort of an attempt: what its signal's reason is. */
 export class CancelReason extends Error {
   override readonly name: string = "AbortError";
-  readonly kind: "cancel" | "timeout";
+  readonly kind: "cancel" | "timeout" | "pause";
   /** Who or what asked: a person's words, `timeout`, `failure of a/b`. */
   readonly reason: string;
   readonly at: number;
   /** How long processes have between SIGTERM and SIGKILL. */
   readonly graceMs: number;
 
-  constructor(kind: "cancel" | "timeout", reason: string, at: number, graceMs: number) {
-    super(kind === "timeout" ? reason : `cancelled: ${reason}`);
+  constructor(kind: "cancel" | "timeout" | "pause", reason: string, at: number, graceMs: number) {
+    super(kind === "timeout" ? reason : `${kind === "pause" ? "paused" : "cancelled"}: ${reason}`);
     this.kind = kind;
     this.reason = reason;
     this.at = at;

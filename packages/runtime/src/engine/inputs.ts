@@ -3,14 +3,17 @@ import type { z } from "zod";
 import { NodeError } from "../errors.ts";
 import { issuesText } from "./expressions.ts";
 import type { PlanInput, PlanNode, Source } from "./plan.ts";
-import { pathOf, type Scope } from "./scope.ts";
+import { pathOf, queueOf, type Scope } from "./scope.ts";
 import { COMPLETED, NODE_STATES } from "./states.ts";
+import { StreamQueue } from "./stream-queue.ts";
 
 /** The value on a wire, or undefined for an empty token. */
 export function readSource(scope: Scope, source: Source): unknown {
   switch (source.from) {
     case "node":
-      return own(scope.outputs[source.node], source.port);
+      return source.wire === undefined
+        ? own(scope.outputs[source.node], source.port)
+        : streamOn(scope, source.node, source.wire);
     case "inputs":
       return own(scope.inputs, source.port);
     case "item":
@@ -20,6 +23,11 @@ export function readSource(scope: Scope, source: Source): unknown {
     case "key":
       return scope.item?.key;
   }
+}
+
+/** A stream is there once its node has emitted something, or has ended well without. */
+function streamOn(scope: Scope, from: number, wire: number): StreamQueue | undefined {
+  return scope.flowing.has(from) || scope.state[from] === COMPLETED ? queueOf(scope, wire) : undefined;
 }
 
 /** Port names come from outside: `constructor` is a port that nobody set. */
@@ -91,10 +99,9 @@ function checkInput(scope: Scope, node: PlanNode, { name, port, multi }: PlanInp
   const where = (): string => `input "${name}" of "${pathOf(scope, node.id)}"`;
   if (port.mode === "stream") {
     const streams = multi ? (value as unknown[]) : [value];
-    if (streams.every(Array.isArray)) return;
-    throw misfit(
-      `Cannot read ${where()}: it takes a list or a stream and got ${kindOf(streams.find((one) => !Array.isArray(one)))}; wire it to one`,
-    );
+    const wrong = streams.find((one) => !Array.isArray(one) && !(one instanceof StreamQueue));
+    if (wrong === undefined) return;
+    throw misfit(`Cannot read ${where()}: it takes a list or a stream and got ${kindOf(wrong)}; wire it to one`);
   }
   if (multi && port.schema.safeParse(value).success) return;
   for (const one of multi ? (value as unknown[]) : [value]) {
@@ -121,23 +128,4 @@ export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-/** Items of a stream port, checked as they are read: a list that nobody reads costs nothing. */
-export async function* streamOf(
-  scope: Scope,
-  node: PlanNode,
-  input: PlanInput,
-  items: readonly unknown[],
-): AsyncGenerator<unknown> {
-  for (let index = 0; index < items.length; index++) {
-    const item = items[index];
-    const checked = input.port!.schema.safeParse(item);
-    if (!checked.success) {
-      throw misfit(
-        `Cannot use item ${index} of input "${input.name}" of "${pathOf(scope, node.id)}": ${issuesText(checked.error.issues)}; check what its wire brings`,
-      );
-    }
-    yield item;
-  }
 }

@@ -8,7 +8,10 @@ import { around, scopeOutputs } from "./blueprint-node.ts";
 import type { LoopConfig } from "./constructs.ts";
 import { cancelInside, CancelReason, toRtError } from "./failure.ts";
 import { GRACE_MS } from "./host.ts";
+import { InOrder, itemsOf, type LoopItems } from "./loop-items.ts";
 import type { Scope, Values } from "./scope.ts";
+import { QUEUE_ITEMS } from "./stream-queue.ts";
+import { emitItem } from "./streams.ts";
 
 /** Characters of a key in a path. */
 const KEY_LIMIT = 200;
@@ -21,15 +24,16 @@ class Loop {
   readonly #attempt: Attempt;
   readonly #inputs: Record<string, unknown>;
   readonly #config: LoopConfig;
-  /** A copy: what the body does to the list does not change the loop. */
-  readonly #items: readonly unknown[];
+  readonly #source: LoopItems;
   readonly #live = new Set<Scope>();
-  readonly #results: Values[] = [];
+  readonly #results: InOrder;
   readonly #errors: { index: number; key: string; item: unknown; error: RtError }[] = [];
   readonly #keys = new Map<string, number>();
-  #next = 0;
   #opening = 0;
+  #isWaiting = false;
   #ended = 0;
+  /** Results that nobody has taken yet. */
+  #unsent = 0;
   #failure: RtError | undefined;
   #isDone = false;
   #isFilling = false;
@@ -38,7 +42,8 @@ class Loop {
     this.#attempt = attempt;
     this.#inputs = inputs;
     this.#config = config;
-    this.#items = [...(inputs["items"] as readonly unknown[])];
+    this.#source = itemsOf(inputs["items"]);
+    this.#results = new InOrder(config.order, (outputs) => this.#put(outputs));
     attempt.onItemError = config.onItemError;
   }
 
@@ -48,8 +53,12 @@ class Loop {
     const { progress } = scheduler;
     if (!scope.expanded.has(node.id)) progress.openLoops--;
     scope.expanded.add(node.id);
-    progress.total += this.#items.length * template.instances;
-    progress.openLoops += this.#items.length * template.loops;
+    const { total } = this.#source;
+    if (total === undefined) progress.openLoops++;
+    else {
+      progress.total += total * template.instances;
+      progress.openLoops += total * template.loops;
+    }
     this.#attempt.onAbort(() => this.#stop());
     this.#fill();
     scheduler.turn();
@@ -63,43 +72,78 @@ class Loop {
   #fill(): void {
     if (this.#isFilling) return;
     this.#isFilling = true;
-    while (
-      !this.#isStopped &&
-      this.#next < this.#items.length &&
-      this.#live.size + this.#opening < this.#config.concurrency
-    ) {
-      this.#openNext(this.#next++);
+    while (!this.#isStopped && this.#hasRoom) {
+      const next = this.#source.take();
+      if (!next) break;
+      this.#openNext(next.index, next.value);
     }
     this.#isFilling = false;
-    if (this.#live.size + this.#opening === 0 && (this.#isStopped || this.#next >= this.#items.length)) this.#end();
+    if (!this.#isStopped && !this.#source.isDone) {
+      if (this.#hasRoom) this.#wait();
+    } else if (this.#live.size + this.#opening === 0 && (this.#isStopped || this.#unsent === 0)) this.#end();
   }
 
-  #openNext(index: number): void {
+  /** Results that a slow reader has not taken, or a slow item holds back, keep further items from being opened. */
+  get #hasRoom(): boolean {
+    if (this.#live.size + this.#opening >= this.#config.concurrency) return false;
+    return this.#attempt.node.streamsTo === undefined || this.#unsent + this.#results.held < QUEUE_ITEMS;
+  }
+
+  /** For the next item of a stream. */
+  #wait(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const go = (): void => {
+      this.#isWaiting = false;
+      this.#fill();
+      this.#attempt.scheduler.turn();
+    };
+    void this.#source.wait().then(go, go);
+  }
+
+  /** One result on its way to whoever reads them. */
+  #put(outputs: Values): void {
+    this.#unsent++;
+    const sent = (): void => {
+      this.#unsent--;
+      this.#fill();
+      this.#attempt.scheduler.turn();
+    };
+    emitItem(this.#attempt, "results", outputs).then(sent, (error: unknown) => {
+      const { path, number } = this.#attempt;
+      if (!this.#attempt.aborted) this.#failure ??= toRtError(error, path, number);
+      sent();
+    });
+  }
+
+  #openNext(index: number, item: unknown): void {
     const { key } = this.#attempt.node;
-    if (!key) return this.#open(index, String(index));
+    if (!key) return this.#open(index, String(index), item);
     this.#opening++;
-    void this.#keyOf(index, key)
+    this.#attempt.scheduler.preparing++;
+    void this.#keyOf(index, item, key)
       .then(
         (name) => {
           this.#opening--;
-          if (!this.#isStopped) this.#open(index, name);
+          if (!this.#isStopped) this.#open(index, name, item);
           else this.#ended++;
         },
         (error: unknown) => {
           this.#opening--;
           const { path, number } = this.#attempt;
-          this.#itemFailed(index, String(index), toRtError(error, path, number));
+          this.#itemFailed(index, String(index), item, toRtError(error, path, number));
         },
       )
       .then(() => {
+        this.#attempt.scheduler.preparing--;
         this.#fill();
         this.#attempt.scheduler.turn();
       });
   }
 
-  async #keyOf(index: number, key: NonNullable<Attempt["node"]["key"]>): Promise<string> {
+  async #keyOf(index: number, item: unknown, key: NonNullable<Attempt["node"]["key"]>): Promise<string> {
     const { path } = this.#attempt;
-    const seen = { ...this.#attempt.expressionScope(this.#inputs), item: this.#items[index], index };
+    const seen = { ...this.#attempt.expressionScope(this.#inputs), item, index };
     const value = await key.evaluate(seen, this.#attempt.signal);
     if ((typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") || value === "") {
       throw new NodeError(
@@ -130,43 +174,47 @@ class Loop {
     return this.#keys.has(own) ? this.#unique(own, index) : (this.#keys.set(own, 1), own);
   }
 
-  #open(index: number, key: string): void {
+  #open(index: number, key: string, item: unknown): void {
     const { scheduler, scope, node, path } = this.#attempt;
+    const { total } = this.#source;
+    const template = node.child!;
+    if (total === undefined) {
+      scheduler.progress.total += template.instances;
+      scheduler.progress.openLoops += template.loops;
+    }
     const child = scheduler.open({
-      template: node.child!,
+      template,
       parent: { scope, node: node.id },
       prefix: `${path}[${key}]/`,
       inputs: this.#inputs,
-      item: { value: this.#items[index], index, key, share: 1 / this.#items.length },
+      item: { value: item, index, key, share: total === undefined ? 0 : 1 / total },
       onEnd: (ended) => {
         this.#live.delete(ended);
-        this.#itemEnded(ended, index, key);
+        this.#itemEnded(ended, index, key, item);
         this.#fill();
       },
     });
     this.#live.add(child);
   }
 
-  #itemEnded(scope: Scope, index: number, key: string): void {
+  #itemEnded(scope: Scope, index: number, key: string, item: unknown): void {
     const { scheduler, path } = this.#attempt;
-    if (scope.failure) this.#itemFailed(index, key, scope.failure);
+    if (scope.failure) this.#itemFailed(index, key, item, scope.failure);
     else {
       this.#ended++;
       if (scope.ending) return;
-      const outputs = scopeOutputs(scope);
-      if (this.#config.order === "preserve") this.#results[index] = outputs;
-      else this.#results.push(outputs);
+      this.#results.put(index, scopeOutputs(scope));
     }
     this.#attempt.hasReported = true;
-    scheduler.progress.report(path, this.#ended, this.#items.length, undefined);
+    scheduler.progress.report(path, this.#ended, this.#source.total, undefined);
   }
 
-  #itemFailed(index: number, key: string, error: RtError): void {
+  #itemFailed(index: number, key: string, item: unknown, error: RtError): void {
     this.#ended++;
     const { scheduler, path, number } = this.#attempt;
     switch (this.#config.onItemError) {
       case "collect":
-        this.#errors.push({ index, key, item: this.#items[index], error });
+        this.#errors.push({ index, key, item, error });
         break;
       case "skip":
         scheduler.recorder.log(path, number, "warn", `Left out item ${index} ("${key}"): ${error.message}`);
@@ -176,10 +224,12 @@ class Loop {
         if (this.#attempt.scope.template.onFailure === "cancel") this.#stop();
         break;
     }
+    this.#results.put(index, undefined);
   }
 
   /** Opens nothing more, and ends what is open. */
   #stop(): void {
+    this.#source.interrupt();
     const { scheduler, aborted } = this.#attempt;
     const { clock } = scheduler.host;
     const reason = aborted
@@ -193,16 +243,18 @@ class Loop {
     if (this.#isDone) return;
     this.#isDone = true;
     const { scheduler, node } = this.#attempt;
-    const never = this.#items.length - this.#next;
-    scheduler.progress.total -= never * node.child!.instances;
-    scheduler.progress.openLoops -= never * node.child!.loops;
+    const { total, taken } = this.#source;
+    if (total === undefined) scheduler.progress.openLoops--;
+    else {
+      scheduler.progress.total -= (total - taken) * node.child!.instances;
+      scheduler.progress.openLoops -= (total - taken) * node.child!.loops;
+    }
     if (this.#failure) {
       this.#attempt.failed(this.#failure);
       return;
     }
     this.#errors.sort((a, b) => a.index - b.index);
-    // Holes are items that were left out.
-    const results = this.#results.filter((outputs) => outputs !== undefined);
+    const results = this.#attempt.streams?.get("results")?.close() ?? [];
     this.#attempt.completed({ results, errors: this.#errors });
   }
 }

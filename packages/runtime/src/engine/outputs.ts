@@ -45,7 +45,7 @@ export function collectOutputs(attempt: Attempt, result: unknown): Values {
     }
     (outputs ??= {})[name] = value;
   }
-  for (const name of node.streams) (outputs ??= {})[name] = attempt.streams?.get(name) ?? [];
+  for (const name of node.streams) (outputs ??= {})[name] = attempt.streams?.get(name)?.close() ?? [];
   return outputs ?? NONE;
 }
 

@@ -1,10 +1,23 @@
 /** A compiled Blueprint: whole numbers instead of names, edges in flat arrays, everything that can be known beforehand. */
-import type { AnyNodeDef, PortDef } from "../blueprint/define-node.ts";
-import type { Blueprint, InputDecl, RetryPolicy } from "../blueprint/model.ts";
+import type { AnyNodeDef, Effect, PortDef } from "../blueprint/define-node.ts";
+import type { Blueprint, InputDecl, NodeDecl, RetryPolicy } from "../blueprint/model.ts";
+
+/** One wire that streams. */
+export interface StreamWire {
+  /** Its number in the template. */
+  readonly wire: number;
+  readonly port: string;
+  readonly target: number;
+}
 
 /** Where an input's value comes from. */
 export type Source =
-  | { readonly from: "node"; readonly node: number; readonly port: string }
+  | {
+      readonly from: "node";
+      readonly node: number;
+      readonly port: string;
+      /** Of a wire that streams. */ readonly wire?: number;
+    }
   | { readonly from: "inputs"; readonly port: string }
   | { readonly from: "item" | "index" | "key" };
 
@@ -44,10 +57,18 @@ export interface PlanNode {
   readonly name: string;
   readonly def: AnyNodeDef;
   readonly kind: "node" | "loop" | "blueprint";
+  /** What running it twice does: its type's, or what the Blueprint says instead. */
+  readonly effect: Effect;
   readonly inputs: readonly PlanInput[];
   readonly outputs: ReadonlyMap<string, PortDef<any, "value" | "stream">>;
   /** Names of the stream ports among `outputs`. */
   readonly streams: readonly string[];
+  /** Wires that its items go out on as they are emitted; undefined where none does. */
+  readonly streamsTo: readonly StreamWire[] | undefined;
+  /** One of its inputs comes on such a wire. */
+  readonly readsStreams: boolean;
+  /** Stream ports that somebody reads as a list; undefined where there are none. */
+  readonly gathers: ReadonlySet<string> | undefined;
   readonly after: readonly { readonly node: number; readonly port: string | undefined }[];
   readonly when: Compiled | undefined;
   /** The parsed configuration where it has no expression. */
@@ -57,6 +78,8 @@ export interface PlanNode {
   /** Keys that are left as they are. */
   readonly rawConfig: Readonly<Record<string, unknown>>;
   readonly idempotencyKey: Compiled | undefined;
+  /** Of effect `write`: what happens when nobody knows whether it was done. Undefined: as its host says. */
+  readonly onUnknown: NodeDecl["onUnknown"];
   readonly timeoutMs: number | undefined;
   readonly retry: RetryPolicy | undefined;
   /** Somebody takes its `error` port. */
@@ -80,6 +103,8 @@ export interface Template {
   /** Edges of node n: `outTarget[outStart[n]]` up to `outTarget[outStart[n + 1]]`. */
   readonly outStart: Int32Array;
   readonly outTarget: Int32Array;
+  /** 1 where an edge is a wire that streams; undefined where none does. */
+  readonly outStreams: Uint8Array | undefined;
   /** Edges that end at a node: how many tokens it waits for. */
   readonly need: Int32Array;
   /** Readers of a node's outputs, the scope's own outputs included: at 0 they are let go. */

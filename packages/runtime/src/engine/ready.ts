@@ -39,6 +39,11 @@ export class ReadyQueue {
     return this.#heap[0];
   }
 
+  /** Everything, in order. */
+  drain(): Ready[] {
+    return Array.from({ length: this.#heap.length }, () => this.pop()!);
+  }
+
   pop(): Ready | undefined {
     const heap = this.#heap;
     const top = heap[0];

@@ -1,6 +1,6 @@
 /**
  * What an execution tells. Rules:
- * 1. `seq` is consumed by started, state, output(value, end), completed and error; the rest carries the last one.
+ * 1. `seq` is consumed by started, state, output(value, end), breakpoint, completed and error; the rest carries the last.
  * 2. State changes gather until something else takes a number, a snapshot is asked for, or the microtask ends:
  *    one delta then holds them, in order.
  * 3. Nothing follows the terminal event.
@@ -20,6 +20,9 @@ import type {
   RuntimeProgress,
   RuntimeStarted,
   RuntimeState,
+  StopInfo,
+  Val,
+  WaitInfo,
 } from "../contract.ts";
 import type { Redact } from "./redact.ts";
 import { Ring } from "./ring.ts";
@@ -59,10 +62,13 @@ interface KeptOutput {
   readonly port: string;
   readonly items: number | undefined;
   readonly value: unknown;
+  readonly via: RuntimeOutput["via"];
   event: RuntimeOutput | undefined;
 }
 interface Delta {
   state: ExecState | undefined;
+  stops: StopInfo[] | undefined;
+  waits: WaitInfo[] | undefined;
   readonly nodes: DeltaNode[];
 }
 type DeltaNode = { path: string; s: NodeState; a: number; t: number; why?: string };
@@ -131,6 +137,16 @@ export class Recorder {
     nodes.push(entry);
   }
 
+  /** All open stops, as they are now. */
+  stops(stops: StopInfo[]): void {
+    if (!this.#isOver) this.#delta().stops = stops;
+  }
+
+  /** All open waits, as they are now. */
+  waits(waits: WaitInfo[]): void {
+    if (!this.#isOver) this.#delta().waits = redacted(waits, this.#options.redact) as WaitInfo[];
+  }
+
   /** Sends what has gathered. Before a snapshot, a listener that comes, and everything that takes a number. */
   flush(): void {
     if (this.#isOver) return;
@@ -146,6 +162,8 @@ export class Recorder {
       const data: RuntimeState = { ...this.#now(), kind: "delta", prev };
       if (delta.state !== undefined) data.state = delta.state;
       if (delta.nodes.length > 0) data.nodes = delta.nodes;
+      if (delta.stops) data.stops = delta.stops;
+      if (delta.waits) data.waits = delta.waits;
       this.#options.tell({ type: "runtime:state", data });
     }
   }
@@ -154,7 +172,7 @@ export class Recorder {
   #delta(): Delta {
     let last = this.#deltas.at(-1);
     if (!last || last.state !== undefined || last.nodes.length >= DELTA_LIMIT) {
-      last = { state: undefined, nodes: [] };
+      last = { state: undefined, stops: undefined, waits: undefined, nodes: [] };
       this.#deltas.push(last);
     }
     if (!this.#isScheduled) {
@@ -167,7 +185,14 @@ export class Recorder {
     return last;
   }
 
-  output(scope: Scope, node: number, port: string, value: unknown, items: number | undefined): void {
+  output(
+    scope: Scope,
+    node: number,
+    port: string,
+    value: unknown,
+    items: number | undefined,
+    via: RuntimeOutput["via"],
+  ): void {
     if (this.#isOver) return;
     this.flush();
     const { clock, isHeard, tell } = this.#options;
@@ -179,6 +204,7 @@ export class Recorder {
       port,
       items,
       value,
+      via,
       event: undefined,
     };
     if (isHeard()) tell({ type: "runtime:output", data: this.#outputEvent(kept) });
@@ -194,15 +220,40 @@ export class Recorder {
 
   #outputEvent(kept: KeptOutput): RuntimeOutput {
     if (kept.event) return kept.event;
-    const { seq, ts, path, attempt, port, items } = kept;
+    const { seq, ts, path, attempt, port, items, via } = kept;
     const { executionId, redact } = this.#options;
     const value = toVal(kept.value, `${path}#${attempt}.${port}`, redact);
-    kept.event = { executionId, seq, epoch: 1, ts, path, attempt, port, kind: "value", value, via: "run" };
+    kept.event = { executionId, seq, epoch: 1, ts, path, attempt, port, kind: "value", value, via };
     if (items !== undefined) {
       kept.event.kind = "end";
       kept.event.items = items;
     }
     return kept.event;
+  }
+
+  /** A stop has opened; `values` by name, as `in.rows`. */
+  stopped(stop: StopInfo, values: Record<string, unknown>): void {
+    if (this.#isOver) return;
+    const { tell, redact } = this.#options;
+    tell({ type: "runtime:breakpoint", data: { ...this.#take(), op: "hit", stop } });
+    const { stopId, path, attempt } = stop;
+    const seen = Object.entries(values).map(([name, value]) => [name, toVal(value, `${stopId}.${name}`, redact)]);
+    tell({
+      type: "runtime:inspect",
+      data: { ...this.#now(), stopId, path, attempt, values: Object.fromEntries(seen) as Record<string, Val> },
+    });
+  }
+
+  cleared(stop: StopInfo): void {
+    if (this.#isOver) return;
+    this.#options.tell({ type: "runtime:breakpoint", data: { ...this.#take(), op: "cleared", stop } });
+  }
+
+  logpoint(id: string, path: string, message: string): void {
+    if (this.#isOver) return;
+    const { tell, redact } = this.#options;
+    const line = redact?.(message) ?? message;
+    tell({ type: "runtime:breakpoint", data: { ...this.#take(), op: "logpoint", id, path, message: line } });
   }
 
   log(

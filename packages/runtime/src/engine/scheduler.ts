@@ -5,20 +5,27 @@
  * 3. Work is a list, never recursion: a chain of any length settles on one stack frame (`turn`).
  */
 import type { Blueprint } from "../blueprint/model.ts";
+import type { RuntimeOutput } from "../contract.ts";
 import type { RtError } from "../errors.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
+import { Breakpoints, type Hit, type StopValues } from "./breakpoints.ts";
+import { Control, type StepKind } from "./control.ts";
 import { backoffMs, CancelReason, isWorthRetrying } from "./failure.ts";
 import { GRACE_MS, type EngineHost } from "./host.ts";
 import { whyNotReady } from "./inputs.ts";
+import { itemCount } from "./outlet.ts";
 import type { PlanNode, Template } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { isWon, losersOf } from "./race.ts";
-import { ReadyQueue } from "./ready.ts";
+import { ReadyQueue, type Ready } from "./ready.ts";
 import type { Recorder } from "./recorder.ts";
+import { closeStreams, hasFlowed, joinedTo } from "./region.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed, type Values } from "./scope.ts";
 import type { Claimant } from "./slots.ts";
 import { SettledScopes } from "./snapshot.ts";
 import { BACKOFF, CANCELLED, COMPLETED, FAILED, isFinalNode, PENDING, READY, RUNNING, SKIPPED } from "./states.ts";
+import { overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
+import { Stops, type Stop } from "./stops.ts";
 import type { Transitions } from "./transitions.ts";
 
 /** What the scheduler asks of the execution around it. */
@@ -31,6 +38,10 @@ export interface ExecutionFacts {
   readonly secrets: Readonly<Record<string, string>>;
   /** A failure in the root scope that nobody handles. */
   unhandled(error: RtError): void;
+  /** A stop that holds the whole execution. */
+  stopped(): void;
+  /** It is held, and nothing runs any more. May be called again. */
+  quiet(): void;
 }
 
 export class Scheduler implements Claimant {
@@ -51,12 +62,19 @@ export class Scheduler implements Claimant {
   /** Results and calls of attempts that were over: dropped. */
   late = 0;
   liveScopes = 0;
+  /** Constructs and items that are being prepared: they hold no slot, and yet something goes on. */
+  preparing = 0;
   root!: Scope;
+  readonly control: Control = new Control();
+  readonly breakpoints: Breakpoints;
+  readonly stops: Stops;
   readonly #ready = new ReadyQueue();
   readonly #secrets = new Map<Blueprint, Readonly<Record<string, string>>>();
   /** Final instances whose tokens are still to be put. */
   #final: { scope: Scope; node: number }[] = [];
   #ended: Scope[] = [];
+  /** Failed or cancelled instances whose streams join them to others. */
+  readonly #fallen: { scope: Scope; node: number }[] = [];
   #running = 0;
   #isBusy = false;
   #isYielding = false;
@@ -68,6 +86,8 @@ export class Scheduler implements Claimant {
     this.facts = facts;
     this.recorder = recorder;
     this.transitions = transitions;
+    this.stops = new Stops(recorder);
+    this.breakpoints = new Breakpoints(({ id }, path, message) => recorder.logpoint(id, path, message));
     this.progress = new Progress(
       host.clock,
       () => this.root,
@@ -116,11 +136,18 @@ export class Scheduler implements Claimant {
       for (;;) {
         if (this.#final.length > 0) this.#putTokens();
         else if (this.#ended.length > 0) this.#endScopes();
+        else if (this.#fallen.length > 0) this.#endRegion(this.#fallen.pop()!);
         else if (!this.#launchNext()) break;
       }
     } finally {
       this.#isBusy = false;
     }
+    if (this.control.isHolding && this.#isQuiet) this.facts.quiet();
+  }
+
+  /** Nothing runs unparked, and nothing is about to. */
+  get #isQuiet(): boolean {
+    return this.#running === 0 && this.preparing === 0 && this.#ready.size === 0 && !this.#isYielding;
   }
 
   offer(): void {
@@ -134,6 +161,22 @@ export class Scheduler implements Claimant {
       this.late++;
       return;
     }
+    const hit = scope.ending || this.breakpoints.isEmpty ? undefined : this.#meetAfter(attempt, outcome);
+    if (!hit) {
+      this.#deliver(attempt, outcome);
+      return;
+    }
+    attempt.close();
+    void hit.then((found) => {
+      if (scope.token[node.id] !== attempt.token) return;
+      if (found && !scope.ending) this.#stopAfter(attempt, outcome as Delivered, found);
+      else this.#deliver(attempt, scope.ending ? { kind: "cancelled" } : outcome);
+    });
+  }
+
+  /** What an attempt came to takes effect. */
+  #deliver(attempt: Attempt, outcome: Outcome): void {
+    const { scope, node } = attempt;
     this.#release(attempt);
     if (outcome.kind === "failed" && !scope.ending && this.#backOff(scope, node, attempt.number, outcome.error)) {
       this.turn();
@@ -141,7 +184,7 @@ export class Scheduler implements Claimant {
     }
     switch (outcome.kind) {
       case "completed":
-        this.#complete(scope, node, outcome.outputs);
+        this.#complete(scope, node, outcome.outputs, (port) => (outcome.edited?.has(port) ? "edited" : "run"));
         break;
       case "failed":
         this.#fail(scope, node, outcome.error);
@@ -151,6 +194,9 @@ export class Scheduler implements Claimant {
         break;
       case "cancelled":
         this.#settle(scope, node.id, CANCELLED);
+        break;
+      case "paused":
+        this.#startOver(scope, node);
         break;
     }
     this.turn();
@@ -167,14 +213,33 @@ export class Scheduler implements Claimant {
         this.#drop(next, node);
       }
       for (const child of next.children) work.push(child);
-      for (const attempt of next.attempts.values()) attempt.abort(reason);
+      for (const attempt of [...next.attempts.values()]) this.#abort(attempt, reason);
     }
+    this.control.forget(({ scope: kept }) => kept.ending !== undefined);
+    this.turn();
+  }
+
+  /** The node has emitted its first item: readers of its streams may begin. */
+  beginStreams(scope: Scope, { id, streamsTo }: PlanNode): void {
+    if (scope.flowing.has(id)) return;
+    scope.flowing.add(id);
+    for (const { target } of streamsTo!) if (--scope.need[target]! === 0) this.#decide(scope, target);
+    this.turn();
+  }
+
+  /** It waits for a reader of its stream, which may need the slot. */
+  park(attempt: Attempt): void {
+    if (!attempt.holdsSlot) return;
+    attempt.holdsSlot = false;
+    this.#running--;
+    this.host.slots.give();
     this.turn();
   }
 
   /** The attempt has begun to run its node. */
   started(attempt: Attempt): void {
     const { scope, node } = attempt;
+    this.#isPrepared(attempt);
     this.transitions.node(scope, node.id, RUNNING);
     if (scope.startedAt[node.id] === 0) scope.startedAt[node.id] = this.host.clock.now();
     this.progress.running++;
@@ -194,15 +259,238 @@ export class Scheduler implements Claimant {
       this.#settle(scope, node, SKIPPED, why);
       return;
     }
-    this.transitions.node(scope, node, READY);
-    this.#ready.push({ scope, node, weight: plan.weight });
+    this.#arrive(scope, node);
     if (!plan.races) return;
     for (const loser of losersOf(scope, node)) {
       const attempt = scope.attempts.get(loser);
       const why = `lost the race at ${pathOf(scope, node)}`;
-      if (attempt) attempt.abort(new CancelReason("cancel", why, this.host.clock.now(), GRACE_MS));
+      if (attempt) this.#abort(attempt, new CancelReason("cancel", why, this.host.clock.now(), GRACE_MS));
       else this.#drop(scope, loser, why);
     }
+  }
+
+  /** An instance may run, or is held. */
+  #arrive(scope: Scope, node: number): void {
+    this.transitions.node(scope, node, READY);
+    this.control.ready(scope, node);
+    this.#queue({ scope, node, weight: scope.template.nodes[node]!.weight });
+  }
+
+  #queue(entry: Ready): void {
+    const { scope, node } = entry;
+    if (this.control.mayStart(scope, node)) {
+      this.#ready.push(entry);
+      return;
+    }
+    if (scope.state[node] === READY) this.transitions.node(scope, node, HELD);
+    this.control.keep(entry);
+  }
+
+  /** From here on no attempt starts; `now`: those that may be repeated are ended, and begin again later. */
+  hold(now: boolean): void {
+    this.control.hold();
+    for (const entry of this.#ready.drain()) this.#queue(entry);
+    if (now) {
+      const reason = new CancelReason("pause", "the execution is being paused", this.host.clock.now(), GRACE_MS);
+      for (const attempt of this.attempts()) {
+        const { scope, node, stop } = attempt;
+        const mayRepeat = node.kind === "node" && node.effect !== "write" && !hasFlowed(scope, node);
+        if (mayRepeat && !stop) attempt.abort(reason);
+      }
+    }
+    this.turn();
+  }
+
+  /** Goes on: what was held starts, in order, and every stop is left. */
+  unhold(): void {
+    const kept = this.control.release();
+    for (const stop of this.stops.all()) this.#leave(stop);
+    this.#requeue(kept);
+  }
+
+  /** Goes on with everything that stands at no other stop. */
+  resumeFrom(stop: Stop): void {
+    const kept = this.control.release();
+    this.#leave(stop);
+    this.#requeue(kept);
+  }
+
+  /** Leaves one stop; what it holds goes on as far as the execution does. */
+  leave(stop: Stop): void {
+    this.#leave(stop);
+    this.turn();
+  }
+
+  /** Lets one instance go on, or its scope, and stops at what follows. */
+  step(kind: StepKind, scope: Scope, node: number): void {
+    this.#requeue(this.control.step(kind, scope, node));
+    for (const stop of this.stops.all()) {
+      if (this.control.mayStart(stop.scope, stop.node)) this.#leave(stop);
+    }
+    this.turn();
+  }
+
+  #requeue(entries: readonly Ready[]): void {
+    for (const entry of entries) {
+      if (entry.scope.state[entry.node] === HELD && !entry.scope.attempts.has(entry.node)) {
+        this.transitions.node(entry.scope, entry.node, READY);
+      }
+      this.#queue(entry);
+    }
+    this.turn();
+  }
+
+  #leave(stop: Stop): void {
+    this.stops.close(stop);
+    // Whoever heard of it may have cancelled the execution.
+    if (!stop.scope.ending) stop.go();
+  }
+
+  /** Nodes whose attempts run now. */
+  runningPaths(): string[] {
+    return this.attempts()
+      .filter(({ node, stop, scope }) => node.kind === "node" && !stop && scope.state[node.id] === RUNNING)
+      .map(({ path }) => path);
+  }
+
+  /** Every attempt that is under way. */
+  attempts(): Attempt[] {
+    const all: Attempt[] = [];
+    const work = [this.root];
+    for (let scope = work.pop(); scope; scope = work.pop()) {
+      all.push(...scope.attempts.values());
+      work.push(...scope.children);
+    }
+    return all;
+  }
+
+  /** Asked once, when an attempt is prepared. False: it is held, and told to proceed later. */
+  mayRun(attempt: Attempt): boolean {
+    const { control, breakpoints } = this;
+    if (!control.isHolding && breakpoints.isEmpty) return true;
+    const { scope, node } = attempt;
+    if (!control.mayStart(scope, node.id)) {
+      this.#takeBack(attempt);
+      return false;
+    }
+    const isTarget = control.takeMark(scope, node.id);
+    const hit = breakpoints.meet(placeOf(attempt, "before"));
+    if (!hit) {
+      if (isTarget) this.#stopBefore(attempt, undefined);
+      return !isTarget;
+    }
+    void hit.then((found) => {
+      if (attempt.isOver) return;
+      if (attempt.aborted || (!found && !isTarget && control.mayStart(scope, node.id))) attempt.proceed();
+      else if (found || isTarget) this.#stopBefore(attempt, found);
+      else this.#takeBack(attempt);
+    });
+    return false;
+  }
+
+  /** Prepared, and not to start now: it will be prepared anew. */
+  #takeBack(attempt: Attempt): void {
+    const { scope, node } = attempt;
+    this.#release(attempt);
+    this.#startOver(scope, node);
+    this.turn();
+  }
+
+  /** The same attempt again, when it may. */
+  #startOver(scope: Scope, node: PlanNode): void {
+    scope.token[node.id] = 0;
+    scope.attempt[node.id]!--;
+    if (scope.state[node.id] === RUNNING) this.transitions.node(scope, node.id, READY);
+    this.#queue({ scope, node: node.id, weight: node.weight });
+  }
+
+  #stopBefore(attempt: Attempt, hit: Hit | undefined): void {
+    const { scope, node } = attempt;
+    this.#standStill(attempt);
+    this.#open(attempt, "before", hit, valuesOf(attempt), {
+      override: (port, value) => overrideInput(attempt, port, value),
+      go: () => {
+        attempt.isReleased = true;
+        this.#queue({ scope, node: node.id, weight: node.weight });
+      },
+    });
+  }
+
+  /** Undefined at once where no breakpoint stands. */
+  #meetAfter(attempt: Attempt, outcome: Outcome): Promise<Hit | undefined> | undefined {
+    const { breakpoints } = this;
+    if (outcome.kind === "completed") return breakpoints.meet(placeOf(attempt, "after", outcome));
+    if (outcome.kind !== "failed" || attempt.prepared === undefined) return undefined;
+    const { node, scope } = attempt;
+    const isUncaught = !mayRetry(node, attempt.number, outcome.error) && !this.#isHandled(scope, node);
+    return breakpoints.meet(placeOf(attempt, "error", outcome, isUncaught));
+  }
+
+  #stopAfter(attempt: Attempt, outcome: Delivered, hit: Hit): void {
+    this.#standStill(attempt);
+    let edited = outcome;
+    const values = valuesOf(attempt, outcome);
+    this.#open(attempt, outcome.kind === "completed" ? "after" : "error", hit, values, {
+      override: (port, value) => {
+        edited = overrideOutput(attempt, edited, port, value);
+        values.out = { ...edited.outputs };
+      },
+      go: () => this.#deliver(attempt, edited),
+    });
+  }
+
+  /** It stands still, and holds nothing that others could use. */
+  #standStill(attempt: Attempt): void {
+    const { scope, node } = attempt;
+    if (scope.state[node.id] === RUNNING) this.progress.running--;
+    this.transitions.node(scope, node.id, HELD);
+    this.#giveBack(attempt);
+  }
+
+  #open(
+    attempt: Attempt,
+    at: Stop["at"],
+    hit: Hit | undefined,
+    values: StopValues,
+    { override, go }: Pick<Stop, "override" | "go">,
+  ): void {
+    const { scope, node, path, number } = attempt;
+    const stop: Omit<Stop, "info"> = {
+      at,
+      scope,
+      node: node.id,
+      attempt,
+      values,
+      override,
+      go: () => {
+        attempt.stop = undefined;
+        go();
+      },
+    };
+    const allStopped = hit === undefined || hit.suspend === "all";
+    if (hit && allStopped) this.facts.stopped();
+    attempt.stop = this.stops.open(stop, {
+      reason: hit === undefined ? "step" : at === "error" ? "error" : "breakpoint",
+      breakpointIds: [...(hit?.breakpointIds ?? [])],
+      path,
+      attempt: number,
+      allStopped,
+      ...(hit?.conditionError === undefined ? {} : { conditionError: hit.conditionError }),
+    });
+    this.turn();
+  }
+
+  /** One that stands still is over at once. */
+  #abort(attempt: Attempt, reason: CancelReason): void {
+    const { scope, node, stop } = attempt;
+    if (!stop && !attempt.isReleased) {
+      attempt.abort(reason);
+      return;
+    }
+    attempt.stop = undefined;
+    this.#release(attempt);
+    this.#settle(scope, node.id, CANCELLED);
+    if (stop) this.stops.close(stop);
   }
 
   /** Cancels an instance that no attempt is running for. */
@@ -215,7 +503,9 @@ export class Scheduler implements Claimant {
   #launchNext(): boolean {
     for (let top = this.#ready.peek(); top; top = this.#ready.peek()) {
       const { scope, node } = top;
-      if (scope.state[node] !== READY || scope.ending || scope.attempts.has(node)) {
+      const attempt = scope.attempts.get(node);
+      const mayGo = attempt ? attempt.isReleased : scope.state[node] === READY;
+      if (!mayGo || scope.ending) {
         this.#ready.pop();
         continue;
       }
@@ -228,8 +518,9 @@ export class Scheduler implements Claimant {
   /** False: no slot now. Loops and Blueprints need none, or what they hold could never run. */
   #launch(scope: Scope, node: PlanNode): boolean {
     const { slots, locks, pace } = this.host;
-    const needsSlot = node.kind === "node";
-    const lock = needsSlot ? node.def.resources?.exclusive : undefined;
+    // Who reads a stream works along with its writer.
+    const needsSlot = node.kind === "node" && !node.readsStreams;
+    const lock = node.kind === "node" ? node.def.resources?.exclusive : undefined;
     if (needsSlot && this.#running >= this.facts.concurrency) return false;
     if (pace.mustYield()) {
       this.#isYielding = true;
@@ -241,7 +532,7 @@ export class Scheduler implements Claimant {
     }
     if (lock !== undefined) {
       const retry = (): void => {
-        this.#ready.push({ scope, node: node.id, weight: node.weight });
+        this.#queue({ scope, node: node.id, weight: node.weight });
         this.turn();
       };
       if (!locks.take(lock, retry)) {
@@ -255,30 +546,59 @@ export class Scheduler implements Claimant {
     }
     this.#ready.pop();
     if (needsSlot) this.#running++;
+    else this.preparing++;
+    const released = scope.attempts.get(node.id);
+    if (released) {
+      released.isReleased = false;
+      released.lock = lock;
+      released.holdsSlot = needsSlot;
+      released.isPreparing = !needsSlot;
+      released.proceed();
+      return true;
+    }
     const token = ++this.#tokenSeq;
     scope.token[node.id] = token;
     scope.attempt[node.id]!++;
     const attempt = new Attempt(this, scope, node, scope.attempt[node.id]!, token, lock);
+    attempt.holdsSlot = needsSlot;
+    attempt.isPreparing = !needsSlot;
     scope.attempts.set(node.id, attempt);
     attempt.begin();
     return true;
   }
 
+  /** Its attempt is over. */
   #release(attempt: Attempt): void {
-    const { scope, node, lock } = attempt;
+    const { scope, node } = attempt;
     attempt.close();
     if (attempt.hasReported) this.progress.forget(attempt.path);
     scope.attempts.delete(node.id);
     if (scope.state[node.id] === RUNNING) this.progress.running--;
-    if (node.kind !== "node") return;
-    this.#running--;
+    this.#giveBack(attempt);
+  }
+
+  /** Slot and lock, once. */
+  #giveBack(attempt: Attempt): void {
+    const { lock, holdsSlot } = attempt;
+    this.#isPrepared(attempt);
+    attempt.lock = undefined;
+    attempt.holdsSlot = false;
+    if (holdsSlot) this.#running--;
     if (lock !== undefined) this.host.locks.give(lock);
-    this.host.slots.give();
+    if (holdsSlot) this.host.slots.give();
+  }
+
+  #isPrepared(attempt: Attempt): void {
+    if (!attempt.isPreparing) return;
+    attempt.isPreparing = false;
+    this.preparing--;
   }
 
   #backOff(scope: Scope, node: PlanNode, attempt: number, error: RtError): boolean {
     const { retry } = node;
-    if (!retry || attempt >= retry.attempts || !isWorthRetrying(error, retry)) return false;
+    if (!retry || !mayRetry(node, attempt, error)) return false;
+    // What went out, or was read, cannot be had again.
+    if (hasFlowed(scope, node)) return false;
     const { clock, random } = this.host;
     const wait = backoffMs(retry, attempt, random);
     this.transitions.node(scope, node.id, BACKOFF, error.code);
@@ -286,8 +606,7 @@ export class Scheduler implements Claimant {
       node.id,
       clock.after(wait, () => {
         scope.timers.delete(node.id);
-        this.transitions.node(scope, node.id, READY);
-        this.#ready.push({ scope, node: node.id, weight: node.weight });
+        this.#arrive(scope, node.id);
         this.turn();
       }),
     );
@@ -296,14 +615,14 @@ export class Scheduler implements Claimant {
     return true;
   }
 
-  #complete(scope: Scope, node: PlanNode, outputs: Values): void {
+  #complete(scope: Scope, node: PlanNode, outputs: Values, via: (port: string) => RuntimeOutput["via"]): void {
     if (scope.readers[node.id]! > 0) scope.outputs[node.id] = outputs;
     this.#settle(scope, node.id, COMPLETED);
     for (const port of Object.keys(outputs)) {
       const value = outputs[port];
       if (value === undefined) continue;
-      const items = node.outputs.get(port)?.mode === "stream" && Array.isArray(value) ? value.length : undefined;
-      this.recorder.output(scope, node.id, port, value, items);
+      const items = node.outputs.get(port)?.mode === "stream" && Array.isArray(value) ? itemCount(value) : undefined;
+      this.recorder.output(scope, node.id, port, value, items, via(port));
     }
   }
 
@@ -352,10 +671,15 @@ export class Scheduler implements Claimant {
     } else if (state === SKIPPED) counts.skipped++;
     else counts.cancelled++;
     this.#letGo(scope, plan);
+    if (plan.streamsTo !== undefined || plan.readsStreams) {
+      closeStreams(scope, plan);
+      if (state === FAILED || state === CANCELLED) this.#fallen.push({ scope, node });
+    }
     if (plan.kind !== "node") this.#closeConstruct(scope, plan);
     // What was cancelled or failed was not done.
     if (state === COMPLETED || state === SKIPPED) progress.advance(scope, node, 1);
     progress.changed();
+    this.control.settled(scope, node);
     this.#final.push({ scope, node });
     if (scope.remaining === 0) this.#ended.push(scope);
   }
@@ -383,8 +707,10 @@ export class Scheduler implements Claimant {
     const batch = this.#final;
     this.#final = [];
     for (const { scope, node } of batch) {
-      const { outStart, outTarget } = scope.template;
+      const { outStart, outTarget, outStreams } = scope.template;
+      const told = outStreams !== undefined && scope.flowing.has(node);
       for (let edge = outStart[node]!; edge < outStart[node + 1]!; edge++) {
+        if (told && outStreams[edge] === 1) continue;
         const target = outTarget[edge]!;
         const left = --scope.need[target]!;
         if (left === 0) this.#decide(scope, target);
@@ -393,11 +719,23 @@ export class Scheduler implements Claimant {
     }
   }
 
+  /** Nodes joined by streams fail together; what only read from a cancelled one ends with it. */
+  #endRegion({ scope, node }: { scope: Scope; node: number }): void {
+    if (scope.ending) return;
+    const why = `its stream ended: ${scope.template.nodes[node]!.name} ${scope.state[node] === FAILED ? "failed" : "was cancelled"}`;
+    for (const member of joinedTo(scope, node)) {
+      const attempt = scope.attempts.get(member);
+      if (attempt) this.#abort(attempt, new CancelReason("cancel", why, this.host.clock.now(), GRACE_MS));
+      else if (!isFinalNode(scope.state[member]!)) this.#drop(scope, member, why);
+    }
+  }
+
   #endScopes(): void {
     const batch = this.#ended;
     this.#ended = [];
     for (const scope of batch) {
       this.liveScopes--;
+      this.control.ended(scope);
       scope.parent?.scope.children.delete(scope);
       this.settled.keep(scope);
       scope.onEnd(scope);
@@ -405,3 +743,6 @@ export class Scheduler implements Claimant {
     }
   }
 }
+
+const mayRetry = ({ retry }: PlanNode, attempt: number, error: RtError): boolean =>
+  retry !== undefined && attempt < retry.attempts && isWorthRetrying(error, retry);

@@ -2,6 +2,7 @@ import type { RtError } from "../errors.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CancelReason } from "./failure.ts";
 import type { Template } from "./plan.ts";
+import { StreamQueue } from "./stream-queue.ts";
 
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -58,6 +59,10 @@ export interface Scope {
   readonly expanded: Set<number>;
   /** Of nodes that race: the source whose value came first. */
   readonly winners: Map<number, number>;
+  /** Queues of wires that stream, made when first asked for. */
+  readonly queues: Map<number, StreamQueue>;
+  /** Nodes that have emitted an item on such a wire: their readers have been told. */
+  readonly flowing: Set<number>;
   readonly children: Set<Scope>;
   /** Every instance is final. Called once, never from inside `open`. */
   readonly onEnd: (scope: Scope) => void;
@@ -101,9 +106,17 @@ export function makeScope(seq: number, seed: ScopeSeed): Scope {
     memory: new Map(),
     expanded: new Set(),
     winners: new Map(),
+    queues: new Map(),
+    flowing: new Set(),
     children: new Set(),
     onEnd: seed.onEnd,
   };
+}
+
+export function queueOf(scope: Scope, wire: number): StreamQueue {
+  let queue = scope.queues.get(wire);
+  if (!queue) scope.queues.set(wire, (queue = new StreamQueue()));
+  return queue;
 }
 
 export function pathOf(scope: Scope, node: number): string {
