@@ -15,6 +15,9 @@ export type RuntimeErrorCode =
   | "BLOB_LOST"
   | "CONFIG"
   | "LIMIT"
+  | "LOCKED"
+  | "JOURNAL"
+  | "PLAN_CHANGED"
   | "CLOSED";
 
 /** Test it by `code`. Text: `Cannot <action> <"value">: <state now>; <what would work>`. */
