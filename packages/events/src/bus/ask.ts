@@ -79,7 +79,8 @@ export class Ask {
 
   replied(data: unknown): void {
     try {
-      this.settle({ reply: this.rule.checkReply(data) });
+      const { rule, to } = this;
+      this.settle({ reply: rule.checkReply(to === undefined ? data : to.streams.land(rule.replyStreams, data)) });
     } catch (fault) {
       this.settle({ failure: fault as EventsError });
     }
@@ -102,7 +103,8 @@ export class Ask {
     const { to } = this;
     this.to = undefined;
     if (this.isSettled) return;
-    if (mayResend && to !== undefined && this.key !== undefined && this.rule.idempotent)
+    const isWhole = this.rule.streams === undefined; // What was read of a stream cannot be sent again.
+    if (mayResend && isWhole && to !== undefined && this.key !== undefined && this.rule.idempotent)
       return this.#owner.send(this, to);
     this.fail(
       "OUTCOME_UNKNOWN",

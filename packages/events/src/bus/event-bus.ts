@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from "../core/clock.ts";
 import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
+import type { StreamGauges } from "../core/stream-fields.ts";
 import type { EventsError } from "../core/errors.ts";
 import type { Journal, JournalStats } from "../journal/journal.ts";
 import type { Address, Origin, Since, Where } from "../session/messages.ts";
@@ -263,6 +264,8 @@ export interface LinkReport {
   readonly gaps: readonly Gap[];
   /** What waits, what is on its way and what was given up, over all sessions of this link. */
   readonly session: SessionGauges | undefined;
+  /** Streams in payloads; undefined where none has crossed. */
+  readonly streams: StreamGauges | undefined;
   readonly behind: readonly Origin[];
 }
 

@@ -1,4 +1,3 @@
-import type { Lane } from "../core/contract.ts";
 import type { EventsError } from "../core/errors.ts";
 import type { Message, Origin } from "../session/messages.ts";
 import type { Peer, Violation } from "../session/session.ts";
@@ -23,7 +22,7 @@ export function takeRequest(hub: Hub, link: BusLink, peer: Peer, message: Reques
   const { id, name } = message;
   const topic = hub.topics.get(name);
   const rule = topic?.command;
-  const back = new WayBack(hub, link, id, rule?.policy.lane ?? "control");
+  const back = new WayBack(hub, link, id, rule);
   const refuse = (kind: Violation, failure: EventsError): void => {
     link.violate(kind, failure);
     back.answer({ failure });
@@ -40,7 +39,7 @@ export function takeRequest(hub: Hub, link: BusLink, peer: Peer, message: Reques
   }
   let data: unknown;
   try {
-    data = rule.check(message.data);
+    data = rule.check(link.streams.land(rule.streams, message.data));
   } catch (fault) {
     return refuse("invalid", fault as EventsError);
   }
@@ -93,13 +92,13 @@ class WayBack {
   readonly #hub: Hub;
   readonly #link: BusLink;
   readonly #id: number;
-  readonly #lane: Lane;
+  readonly #rule: Rule | undefined;
 
-  constructor(hub: Hub, link: BusLink, id: number, lane: Lane) {
+  constructor(hub: Hub, link: BusLink, id: number, rule: Rule | undefined) {
     this.#hub = hub;
     this.#link = link;
     this.#id = id;
-    this.#lane = lane;
+    this.#rule = rule;
   }
 
   answer(outcome: Outcome): void {
@@ -120,7 +119,10 @@ class WayBack {
 
   #send(message: Message): EventsError | undefined {
     try {
-      this.#link.send(message, this.#lane);
+      const { policy, replyStreams } = this.#rule ?? {};
+      const out =
+        message.t === "reply" ? { ...message, data: this.#link.streams.lift(replyStreams, message.data) } : message;
+      this.#link.send(out, policy?.lane ?? "control");
       return undefined;
     } catch (fault) {
       this.#hub.fault(fault, { link: this.#link });

@@ -1,15 +1,18 @@
 import type { Lane } from "../core/contract.ts";
 import { EventsError } from "../core/errors.ts";
+import type { StreamFields } from "../core/stream-fields.ts";
 import { isPattern, matches } from "../core/topic.ts";
 import type { EventExtra, Message, Origin, SendPolicy } from "../session/messages.ts";
 import { openSession } from "../session/session.ts";
 import type { Gap, Hello, LinkState, Peer, Receiver, Session, Violation } from "../session/session.ts";
+import { DEFAULT_LIMITS, type Limits } from "../wire/limits.ts";
 import type { Transport } from "../wire/transport.ts";
 import { admit } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
 import { Arrivals, believed } from "./arrivals.ts";
 import type { Ask } from "./ask.ts";
 import { EarlyQueue, type EarlyEvent } from "./early.ts";
+import { CarriedStreams } from "./carried-streams.ts";
 import type { ConnectPolicy, Link, LinkReport } from "./event-bus.ts";
 import { fromWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
@@ -20,6 +23,13 @@ import { grantsRight } from "./permission.ts";
 import { lostElsewhere, overflow } from "./refusals.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
+
+/** An event may ask for more than the defaults; what waits must have room for one of it. */
+function limitsFor(maxBytes: number): Partial<Limits> {
+  const { messageBytes, outboxBytes } = DEFAULT_LIMITS;
+  if (maxBytes <= messageBytes) return {};
+  return { messageBytes: maxBytes, outboxBytes: Math.max(outboxBytes, maxBytes) };
+}
 
 /** Gaps that `inspect()` shows. */
 const GAPS_KEPT = 10;
@@ -49,6 +59,8 @@ export class BusLink implements Link {
   readonly #policy: ConnectPolicy;
   readonly #interest: PeerInterest;
   readonly #arrivals: Arrivals;
+  /** Of the session that is open. */
+  readonly streams: CarriedStreams;
   readonly #behind: Map<string, Origin> = new Map<string, Origin>();
   readonly #violations: Map<Violation, number> = new Map<Violation, number>();
   readonly #gaps: Gap[] = [];
@@ -69,6 +81,7 @@ export class BusLink implements Link {
     this.#interest = new PeerInterest(hub, this);
     this.#early = new EarlyQueue(hub.limits.waiting);
     this.#arrivals = new Arrivals(hub, this);
+    this.streams = new CarriedStreams(hub, this);
     this.announcer = new Announcer(
       this,
       (message) => this.send(message),
@@ -93,6 +106,7 @@ export class BusLink implements Link {
       clock: this.#hub.clock,
       random: this.#hub.random,
       sessions: this.#hub.sessions,
+      limits: limitsFor(this.#hub.topics.maxBytes),
     });
   }
 
@@ -167,7 +181,7 @@ export class BusLink implements Link {
     }
     // Once a link: the other side hands it to all who want it there.
     if (rule.policy.delivery === "durable") this.#interest.route(rule, data, extra, from);
-    else if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra);
+    else if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra, rule.streams);
   }
 
   /** Bytes on their way to the peer. */
@@ -186,9 +200,9 @@ export class BusLink implements Link {
     return this.isTold && this.#interest.hears(rule, data);
   }
 
-  event(policy: SendPolicy, data: unknown, extra: EventExtra): void {
+  event(policy: SendPolicy, data: unknown, extra: EventExtra, streams?: StreamFields): void {
     try {
-      this.#session?.event(policy, data, extra);
+      this.#session?.event(policy, streams === undefined ? data : this.streams.lift(streams, data), extra);
     } catch (fault) {
       this.#hub.fault(fault, { name: policy.name, link: this });
     }
@@ -214,6 +228,7 @@ export class BusLink implements Link {
       violations: Object.fromEntries(this.#violations),
       gaps: [...this.#gaps],
       session: this.#session?.gauges(),
+      streams: this.streams.gauges(),
       behind: [...this.#behind.values()],
     };
   }
@@ -232,7 +247,7 @@ export class BusLink implements Link {
       transport: this.#transport,
     });
     if (verdict instanceof EventsError) return verdict;
-    this.#forgetPeer();
+    this.#forgetPeer(new EventsError("LINK_LOST", "Cannot go on with the stream: a new session began"));
     this.peer = verdict;
     const theirs = new Set(hello.contracts.map(({ id }) => id));
     this.#carried = new Set(hub.topics.contracts.map(({ id }) => id).filter((id) => theirs.has(id)));
@@ -270,7 +285,7 @@ export class BusLink implements Link {
   #closed(why: EventsError): void {
     const gone = this.reached.map(({ busId }) => busId);
     this.#hub.network.remove(this);
-    this.#forgetPeer();
+    this.#forgetPeer(why);
     this.announcer.closed();
     this.#early.takeEvents();
     const before = [...this.asked.values()];
@@ -283,7 +298,8 @@ export class BusLink implements Link {
     if (why.code !== "CLOSED") this.#hub.fault(why, { link: this });
   }
 
-  #forgetPeer(): void {
+  #forgetPeer(why: EventsError): void {
+    this.streams.end(why);
     this.isTold = false;
     this.hasTold = false;
     this.#interest.clear();
@@ -330,6 +346,8 @@ export class BusLink implements Link {
         return this.asked.get(message.id)?.progressed(message.data);
       case "cancel":
         return this.serving.get(message.id)?.cancelled(message.reason);
+      case "flow":
+        return this.streams.said(message);
       case "lost":
         return this.#hub.passage.afterArriving(() => this.#missedBefore(message));
     }

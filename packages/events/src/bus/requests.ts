@@ -131,7 +131,7 @@ export class Requests implements AskOwner {
           t: "request",
           id,
           name: rule.name,
-          data,
+          data: link.streams.lift(rule.streams, data),
           timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : MAX_TIMEOUT_MS,
           ...(key === undefined ? {} : { key }),
           ...(from === undefined ? {} : { origin }),

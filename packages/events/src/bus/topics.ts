@@ -2,6 +2,7 @@ import type { CommandDef, Contract, EventDef, Schema } from "../core/contract.ts
 import { defsOf } from "../core/define-contract.ts";
 import { isThenable } from "../core/emitter.ts";
 import { EventsError, type EventsErrorCode } from "../core/errors.ts";
+import { streamFieldsOf, type StreamFields } from "../core/stream-fields.ts";
 import { matches } from "../core/topic.ts";
 import type { SendPolicy } from "../session/messages.ts";
 
@@ -19,6 +20,9 @@ export interface Rule {
   readonly check: Check;
   readonly checkReply: Check;
   readonly policy: SendPolicy;
+  /** Streams in its payload, and in its reply. */
+  readonly streams?: StreamFields | undefined;
+  readonly replyStreams?: StreamFields | undefined;
   readonly idempotent: boolean;
   readonly timeoutMs: number;
 }
@@ -43,11 +47,14 @@ export class Topics {
   readonly contracts: readonly Contract[];
   /** Roles that the contracts name; empty where any role will do. */
   readonly roles: ReadonlySet<string>;
+  /** The largest message that a contract asks for; 0 where none says. */
+  readonly maxBytes: number;
   readonly #topics: Map<string, Topic> = new Map<string, Topic>();
 
   constructor(contracts: readonly Contract[]) {
     this.contracts = contracts;
     const roles = new Set<string>();
+    let maxBytes = 0;
     for (const contract of contracts) {
       for (const topic of compile(contract)) {
         const other = this.#topics.get(topic.name);
@@ -59,10 +66,12 @@ export class Topics {
         this.#topics.set(topic.name, topic);
         for (const rule of [topic.event, topic.command]) {
           for (const role of [...(rule?.from ?? []), ...(rule?.to ?? [])]) roles.add(role);
+          maxBytes = Math.max(maxBytes, rule?.policy.maxBytes ?? 0);
         }
       }
     }
     this.roles = roles;
+    this.maxBytes = maxBytes;
   }
 
   /** True on a bus that has types only. */
@@ -152,7 +161,7 @@ function eventRule(name: string, def: EventDef<unknown>, contract: Contract): Ru
     ...(queue === undefined ? {} : { queue }),
   };
   const check = checker(name, def.payload, "INVALID_PAYLOAD");
-  return { ...bare(name, "event", policy), from: roles(from), to: roles(to), needs, needsToHear, check };
+  return { ...bare(name, "event", policy), from: roles(from), to: roles(to), needs, needsToHear, check, streams: streamFieldsOf(def.payload) };
 }
 
 function commandRule(name: string, def: CommandDef<unknown, unknown>): Rule {
@@ -167,6 +176,8 @@ function commandRule(name: string, def: CommandDef<unknown, unknown>): Rule {
     timeoutMs,
     check: checker(name, def.input, "INVALID_PAYLOAD"),
     checkReply: checker(name, def.reply, "INVALID_REPLY"),
+    streams: streamFieldsOf(def.input),
+    replyStreams: streamFieldsOf(def.reply),
   };
 }
 
@@ -214,7 +225,7 @@ function keyReader(key: string | readonly string[] | undefined): (data: unknown)
   };
 }
 
-function checker(name: string, schema: Schema<unknown>, code: EventsErrorCode): Check {
+export function checker(name: string, schema: Schema<unknown>, code: EventsErrorCode): Check {
   const action = code === "INVALID_REPLY" ? "use the reply to" : "accept";
   const refuse = (why: string, issues: unknown, cause?: unknown): never => {
     throw new EventsError(code, `Cannot ${action} "${name}": ${why}`, { name, issues }, { cause });

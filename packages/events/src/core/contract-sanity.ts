@@ -1,5 +1,6 @@
 import type { CommandDef, ContractEntry, ContractTable, EventDef } from "./contract.ts";
 import { jsonSchemaOf } from "./json-schema.ts";
+import { streamFieldsOf } from "./stream-fields.ts";
 
 const COMMON = ["from", "to", "needs", "lane", "maxBytes"];
 const EVENT = new Set([...COMMON, "needsToHear", "delivery", "key", "everyMs", "endsWith", "queue"]);
@@ -65,6 +66,9 @@ function checkEvent({ options, payload }: EventDef<unknown>, table: ContractTabl
   const { delivery = "reliable", key, everyMs, endsWith, queue } = options;
   if (!DELIVERIES.has(delivery))
     refuse(`delivery "${delivery}" does not exist; use volatile, latest, reliable or durable`);
+  if (streamFieldsOf(payload) !== undefined && delivery !== "reliable") {
+    refuse(`its payload has streams, which a ${delivery} event cannot carry; leave its delivery "reliable"`);
+  }
   for (const [option, value] of Object.entries({ key, everyMs, endsWith })) {
     if (value !== undefined && delivery !== "latest") {
       refuse(`"${option}" works with delivery "latest" alone, and this one is "${delivery}"`);

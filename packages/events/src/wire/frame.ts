@@ -29,6 +29,7 @@ export const FRAME_TYPE = {
   progress: 20,
   behind: 21,
   lost: 22,
+  flow: 23,
 } as const;
 
 /** The body holds values that were lowered (see payload.ts): raise them after decoding. */
@@ -50,7 +51,8 @@ export function isSequenced(type: number): boolean {
     type === FRAME_TYPE.gap ||
     type === FRAME_TYPE.progress ||
     type === FRAME_TYPE.behind ||
-    type === FRAME_TYPE.lost
+    type === FRAME_TYPE.lost ||
+    type === FRAME_TYPE.flow
   );
 }
 

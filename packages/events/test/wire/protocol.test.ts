@@ -31,7 +31,7 @@ const codec = messagePackCodec();
 
 test("[E-WIRE-9] docs/protocol.md shows every frame type", () => {
   const types = new Set(vectors.map((vector) => vector.header[0]));
-  expect([...types].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 22 }, (_, i) => i + 1));
+  expect([...types].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 23 }, (_, i) => i + 1));
 });
 
 test.each(vectors.map((vector) => [vector.name, vector] as const))(
@@ -89,6 +89,7 @@ test("[E-WIRE-11] a session takes the page's vectors as a peer's frames, in thei
     "error",
     "cancel",
     "progress",
+    "flow",
     "sub",
     "sub",
     "unsub",

@@ -1,0 +1,32 @@
+/** The part of the platform's `ReadableStream` that is used here; its own types are the caller's. */
+interface Controller<T> {
+  enqueue(item: T): void;
+  close(): void;
+}
+type ReadableOf<T> = typeof globalThis extends { ReadableStream: { new <I>(): infer R } } ? R : AsyncIterable<T>;
+
+/**
+ * A stream of a payload as the platform's `ReadableStream`, for `pipeTo`, `new Response(…)` and the like. It reads one
+ * item ahead; cancelling it cancels the stream.
+ *
+ * @example await toReadable(content).pipeThrough(new DecompressionStream("gzip")).pipeTo(file);
+ */
+export function toReadable<T>(items: AsyncIterable<T>): ReadableOf<T> {
+  const iterator = items[Symbol.asyncIterator]();
+  const { ReadableStream } = globalThis as unknown as {
+    ReadableStream: new (source: {
+      pull(controller: Controller<T>): Promise<void>;
+      cancel(reason: unknown): Promise<void>;
+    }) => ReadableOf<T>;
+  };
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}
