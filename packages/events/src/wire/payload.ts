@@ -24,6 +24,7 @@ export interface Outgoing {
 export function copyOut(value: unknown, medium: Medium, maxBytes: number, maxDepth: number): Outgoing {
   const copier = new Copier(medium, maxBytes, maxDepth);
   copier.value = copier.copy(value, "", 1);
+  if (copier.bytes > maxBytes) throw copier.tooLarge();
   return copier;
 }
 
