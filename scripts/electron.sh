@@ -29,6 +29,12 @@ else
   skip 'no Electron is here; download it with "npx install-electron --no", or name its folder in ELECTRON_OVERRIDE_DIST_PATH'
 fi
 export ELECTRON_OVERRIDE_DIST_PATH
+lacking() { ldd "$ELECTRON_OVERRIDE_DIST_PATH/electron" | grep 'not found' || true; }
+if [ "$(uname -s)" = Linux ] && [ -n "$(lacking)" ]; then
+  # A Chromium brings every library that Electron needs.
+  if root_with_apt; then bash scripts/chromium.sh --install >&2; fi
+  [ -z "$(lacking)" ] || skip "Electron lacks libraries; installing a Chromium brings them: $(lacking | tr -d '\t\n')"
+fi
 say "Electron of $ELECTRON_OVERRIDE_DIST_PATH"
 
 [ "$(uname -s)" = Linux ] || exec "$@"
