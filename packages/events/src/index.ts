@@ -66,4 +66,5 @@ export type { WorkerLike } from "./transports/worker.ts";
 export { systemClock } from "./core/system-clock.ts";
 export type { Address, Origin, Since, Where } from "./session/messages.ts";
 export type { Gap, LinkState, Peer, SessionGauges, Violation } from "./session/session.ts";
+export type { Compressor, EventsCodec, EventsDecoder, EventsEncoder } from "./wire/codec.ts";
 export type { CloseCause, Connection, ConnectionEvents, Frame, Transport } from "./wire/transport.ts";

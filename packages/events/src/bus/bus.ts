@@ -8,6 +8,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { Where } from "../session/messages.ts";
 import type { LinkState, Peer } from "../session/session.ts";
 import { SessionTable } from "../session/table.ts";
+import type { Compressor, EventsCodec } from "../wire/codec.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Outcome } from "./ask.ts";
 import { joinSurroundings } from "./environment.ts";
@@ -68,6 +69,8 @@ class Bus implements Hub {
   readonly network: Network;
   readonly passage: Passage;
   readonly sessions: SessionTable = new SessionTable();
+  readonly codecs: readonly EventsCodec[];
+  readonly compressor: Compressor | undefined;
   readonly requests: Requests;
   readonly snapshots: Snapshots;
   readonly history: History | undefined;
@@ -94,6 +97,8 @@ class Bus implements Hub {
     this.id = newId(this.random);
     this.limits = { ...LIMITS, ...options.limits };
     this.exposesErrors = options.exposeErrors ?? false;
+    this.codecs = options.codecs ?? [];
+    this.compressor = options.compression;
     this.#checksOwn = (options.validate ?? "both") === "both";
     this.#onError = options.onError ?? printFault;
     this.#emitter = new Emitter((fault, name) => this.fault(fault, { name }));

@@ -6,6 +6,7 @@ import type { EventsError } from "../core/errors.ts";
 import type { Journal, JournalStats } from "../journal/journal.ts";
 import type { Address, Origin, Since, Where } from "../session/messages.ts";
 import type { Gap, LinkState, Peer, SessionGauges, Violation } from "../session/session.ts";
+import type { Compressor, EventsCodec } from "../wire/codec.ts";
 import type { Transport } from "../wire/transport.ts";
 
 /** What is known of a message beside its payload. */
@@ -233,6 +234,16 @@ export interface BusOptions {
   readonly validate?: "in" | "both";
   /** Let unknown errors of handlers cross with their text and stack. Default false: a code and a safe message. */
   readonly exposeErrors?: boolean;
+  /**
+   * Codecs for the events of links that carry bytes (WebSocket), the best first: `compiledCodec(contract)` of
+   * `@atomiton/events/codec`. Each link uses the first that the other side has too, else MessagePack. Default: none.
+   */
+  readonly codecs?: readonly EventsCodec[];
+  /**
+   * Compresses long frames on links that carry bytes, where the other side has it too: `deflate()` of
+   * `@atomiton/events/node`, or of `@atomiton/events/deflate` in pages. Default: none, as loopback is faster without.
+   */
+  readonly compression?: Compressor;
   /** False: never connects by itself to the process that started this one. */
   readonly connect?: boolean;
   /** What this bus is: one of the roles that its contracts name. */

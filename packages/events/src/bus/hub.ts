@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { SessionTable } from "../session/table.ts";
+import type { Compressor, EventsCodec } from "../wire/codec.ts";
 import type { BusLimits, FaultContext } from "./event-bus.ts";
 import type { History } from "./history.ts";
 import type { BusLink } from "./link.ts";
@@ -21,6 +22,8 @@ export interface Hub {
   readonly exposesErrors: boolean;
   readonly network: Network;
   readonly passage: Passage;
+  readonly codecs: readonly EventsCodec[];
+  readonly compressor: Compressor | undefined;
   /** Sessions that peers may come back to. */
   readonly sessions: SessionTable;
   readonly requests: Requests;

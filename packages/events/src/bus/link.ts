@@ -106,6 +106,8 @@ export class BusLink implements Link {
       clock: this.#hub.clock,
       random: this.#hub.random,
       sessions: this.#hub.sessions,
+      codecs: this.#hub.codecs,
+      ...(this.#hub.compressor && { compressor: this.#hub.compressor }),
       limits: limitsFor(this.#hub.topics.maxBytes),
     });
   }

@@ -8,11 +8,12 @@ import type { Lane as LaneName } from "../core/contract.ts";
  * 3. News of a road that the session has left is not heard.
  */
 import { EventsError } from "../core/errors.ts";
-import { messagePackCodec } from "../wire/codec.ts";
+import { messagePackCodec, type Compressor, type EventsCodec } from "../wire/codec.ts";
 import { FRAME_TYPE, isSequenced, LANES, type RawFrame } from "../wire/frame.ts";
 import { DEFAULT_LIMITS, LOCAL_LIMITS, type Limits } from "../wire/limits.ts";
 import type { CloseCause, Frame, Medium } from "../wire/transport.ts";
 import { list, protocol, text } from "./bodies.ts";
+import { agree, type Agreed } from "./coding.ts";
 import { Gate } from "./gate.ts";
 import {
   greetingBody,
@@ -58,6 +59,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
   #epoch = newSecret();
   #ours: Greeting | undefined;
   #theirs: Greeting | undefined;
+  #agreed: Agreed | undefined;
   /** Never changes: tells a new session of this link from a second link of the same bus. */
   readonly #link = newSecret();
   #isWelcomed = false;
@@ -122,6 +124,15 @@ export class Conversation implements Session, RoadOwner, Resumable {
     return this.#ticket;
   }
 
+  /** Media that clone need none. */
+  get #codecs(): readonly EventsCodec[] {
+    return this.#medium === "bytes" ? (this.#options.codecs ?? []) : [];
+  }
+
+  get #compressor(): Compressor | undefined {
+    return this.#medium === "bytes" ? this.#options.compressor : undefined;
+  }
+
   get #isClosed(): boolean {
     return this.#state.at === "closed";
   }
@@ -166,6 +177,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
       duplicateFrames,
       receivedFrames,
       sentUnits,
+      codec: this.#medium === "clone" ? "clone" : (this.#agreed?.sends?.name ?? this.#codec.name),
+      compression: this.#agreed?.compresses === true ? this.#compressor?.name : undefined,
       silentMs: this.#heartbeat.silentMs,
       violations: Object.fromEntries(this.#violations),
     };
@@ -225,6 +238,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
       windowBytes: this.#limits.windowBytes,
       messageBytes: this.#limits.messageBytes,
       framesPerSecond: this.#limits.framesPerSecond,
+      codecs: [...this.#codecs.map(({ name }) => name), this.#codec.name],
+      compression: this.#compressor === undefined ? [] : [this.#compressor.name],
     };
     this.#sendBare(FRAME_TYPE.hello, greetingBody(this.#ours));
   }
@@ -469,7 +484,15 @@ export class Conversation implements Session, RoadOwner, Resumable {
     const theirs = this.#theirs!;
     const ours = this.#ours!;
     this.#hasBegun = true;
-    this.#traffic.begin(ours.hello.names, theirs.hello.names, ours.firstSeq, theirs);
+    this.#agreed = {
+      sends: agree(this.#codecs, ours.codecs, theirs.codecs),
+      hears: agree(this.#codecs, theirs.codecs, ours.codecs),
+      compressor: this.#compressor,
+      compresses: theirs.compression.some((name) => name === this.#compressor?.name),
+      names: ours.hello.names,
+      peerNames: theirs.hello.names,
+    };
+    this.#traffic.begin(this.#agreed, ours.firstSeq, theirs);
   }
 
   /** Forgets the session, keeps the link: the next handshake begins a new one. */

@@ -20,6 +20,10 @@ export interface Greeting {
   readonly windowBytes: readonly number[];
   readonly messageBytes: number;
   readonly framesPerSecond: number;
+  /** Codecs of events that the speaker has, the one it likes best first; `msgpack` always among them. */
+  readonly codecs: readonly string[];
+  /** Formats of compressed bodies that it takes. */
+  readonly compression: readonly string[];
 }
 
 export interface Welcome {
@@ -36,6 +40,7 @@ export interface Resume {
 }
 
 const LIST_LIMIT = 65_536;
+const CODEC_LIMIT = 16;
 
 export function greetingBody(greeting: Greeting): unknown {
   const { hello } = greeting;
@@ -54,7 +59,8 @@ export function greetingBody(greeting: Greeting): unknown {
     window: [...greeting.windowBytes],
     message: greeting.messageBytes,
     frames: greeting.framesPerSecond,
-    codecs: ["msgpack"],
+    codecs: [...greeting.codecs],
+    ...(greeting.compression.length > 0 && { compression: [...greeting.compression] }),
   };
 }
 
@@ -89,7 +95,15 @@ export function readGreeting(body: unknown): Greeting {
     windowBytes: window,
     messageBytes: uint(raw["message"], "the message limit"),
     framesPerSecond: finite(raw["frames"], "the frame limit"),
+    codecs: readNames(raw["codecs"], "the codecs"),
+    compression: readNames(raw["compression"], "the compression"),
   };
+}
+
+function readNames(value: unknown, what: string): string[] {
+  const names = value === undefined ? [] : list(value, what);
+  if (names.length > CODEC_LIMIT) throw protocol("HELLO has too long a list");
+  return names.map((name) => text(name, what));
 }
 
 export function welcomeBody(welcome: Welcome): unknown {

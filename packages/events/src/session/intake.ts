@@ -97,10 +97,17 @@ export class Intake {
 
   #open(lane: Lane, frame: RawFrame): void {
     if (frame.type === FRAME_TYPE.chunk) return this.#chunk(lane, frame);
-    const { value, bytes } = this.decode(frame.body, this.#options.limits.depth);
+    const { value, bytes } = this.#decode(lane, frame);
     this.#options.received(lane, bytes);
     if (frame.type === FRAME_TYPE.gap) return this.#gap(lane, frame.seq, value);
     this.#deliver(frame.type, (frame.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
+  }
+
+  #decode(lane: Lane, { type, flags, body }: RawFrame): { value: unknown; bytes: number } {
+    const { medium, limits } = this.#options;
+    if (medium === "clone" || !(body instanceof Uint8Array)) return this.decode(body, limits.depth);
+    const depth = limits.depth * LOWERED_DEPTH + BODY_DEPTH;
+    return { value: lane.coding.decode(type, flags, body, depth, limits.frameBytes), bytes: body.byteLength };
   }
 
   /** The value of a body, measured and checked. Throws `EventsError` PROTOCOL or LIMIT. */
@@ -149,9 +156,12 @@ export class Intake {
     if (!isLast) return;
     lane.assembly = undefined;
     if (assembly.at !== assembly.total) throw protocol("its chunks are shorter than the message");
-    const { codec, limits } = this.#options;
-    const value = codec.decode(assembly.bytes.subarray(0, assembly.total), limits.depth * LOWERED_DEPTH + BODY_DEPTH);
-    this.#deliver(assembly.type, (assembly.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
+    const { limits } = this.#options;
+    const { type, flags, total } = assembly;
+    const bytes = assembly.bytes.subarray(0, total);
+    const depth = limits.depth * LOWERED_DEPTH + BODY_DEPTH;
+    const value = lane.coding.decode(type, flags, bytes, depth, limits.messageBytes);
+    this.#deliver(type, (flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
   }
 
   #deliver(type: number, body: unknown): void {

@@ -10,6 +10,7 @@ import {
 } from "../wire/frame.ts";
 import type { Medium } from "../wire/transport.ts";
 import { CHUNK_HEADER, type Assembly } from "./assembly.ts";
+import { Coding } from "./coding.ts";
 import { Outbox, type Entry } from "./outbox.ts";
 
 /** One numbered frame until the peer has acknowledged it. */
@@ -44,6 +45,7 @@ const FRAME_MESSAGES = 1_000;
 export class Lane {
   readonly code: number;
   readonly outbox: Outbox = new Outbox();
+  readonly coding: Coding;
   readonly #codec: Codec;
   readonly #medium: Medium;
   readonly #chunkBytes: number;
@@ -76,6 +78,7 @@ export class Lane {
   constructor(code: number, codec: Codec, medium: Medium, chunkBytes: number) {
     this.code = code;
     this.#codec = codec;
+    this.coding = new Coding(codec);
     this.#medium = medium;
     this.#chunkBytes = chunkBytes;
   }
@@ -176,11 +179,13 @@ export class Lane {
       entry = this.outbox.shift();
     }
     names?.set(name, (names.get(name) ?? 0) + run);
-    const flags = lowered ? FLAG_LOWERED : 0;
+    let flags = lowered ? FLAG_LOWERED : 0;
     if (this.#medium === "clone" && !first.asBytes) {
       return this.#frame(first.type, flags, body, bytes, isVolatile, index, names);
     }
-    const encoded = this.#codec.encode(body);
+    // A volatile frame may be taken back: no later one may lean on it.
+    const { bytes: encoded, flags: how } = this.coding.encode(first.type, body, !isVolatile);
+    flags |= how;
     if (encoded.byteLength <= this.#chunkBytes && this.#medium === "bytes") {
       return this.#frame(first.type, flags, encoded, encoded.byteLength, isVolatile, index, names);
     }

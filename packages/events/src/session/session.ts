@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Lane } from "../core/contract.ts";
 import type { EventsError } from "../core/errors.ts";
+import type { Compressor, EventsCodec } from "../wire/codec.ts";
 import type { Limits } from "../wire/limits.ts";
 import type { Transport } from "../wire/transport.ts";
 import { Conversation } from "./conversation.ts";
@@ -85,6 +86,10 @@ export interface SessionOptions {
   readonly limits?: Partial<Limits>;
   /** Sessions of this bus that peers may resume: one table for all its sessions. Left out: none of a peer's can be. */
   readonly sessions?: SessionTable;
+  /** Codecs of events on byte media, the best first. MessagePack need not be named. */
+  readonly codecs?: readonly EventsCodec[];
+  /** Left out: bodies are sent, and taken, as they are. */
+  readonly compressor?: Compressor;
   /** Number of this side's first frame in each lane, below 2^32. Default 0. */
   readonly firstSeq?: number;
 }
@@ -105,6 +110,10 @@ export interface SessionGauges {
   readonly receivedFrames: number;
   /** Units handed to the medium that carried numbered frames or acknowledgements. */
   readonly sentUnits: number;
+  /** What the events that this side sends are encoded with: `msgpack`, the name of a codec, or `clone` on ports. */
+  readonly codec: string;
+  /** Format that bodies may be compressed in; undefined: none was agreed. */
+  readonly compression: string | undefined;
   /** Time since the peer was last heard; 0 while not open. */
   readonly silentMs: number;
   readonly violations: Readonly<Partial<Record<Violation, number>>>;

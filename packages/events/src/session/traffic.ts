@@ -15,6 +15,7 @@ import type { Limits } from "../wire/limits.ts";
 import { copyOut, type Outgoing } from "../wire/payload.ts";
 import type { Medium } from "../wire/transport.ts";
 import { extraSlot, list, protocol, slotsOf, typeOf, uint } from "./bodies.ts";
+import type { Agreed } from "./coding.ts";
 import type { Greeting } from "./handshake.ts";
 import { Intake } from "./intake.ts";
 import { Lane, type Sent } from "./lane.ts";
@@ -271,7 +272,8 @@ export class Traffic {
   }
 
   /** A new session: what both sides said in HELLO. */
-  begin(names: readonly string[], peerNames: readonly string[], firstSeq: number, peer: Greeting): void {
+  begin(agreed: Agreed, firstSeq: number, peer: Greeting): void {
+    const { names, peerNames } = agreed;
     this.#names = new Map(names.map((name, number) => [name, number]));
     this.#intake.begin(peerNames);
     this.#unitsPerSecond = peer.framesPerSecond > 0 ? peer.framesPerSecond : Infinity;
@@ -282,6 +284,7 @@ export class Traffic {
       // Said after the last session was given up: the bus tells it to this one when it opens.
       if (this.#hasForgotten) lane.dropMessages();
       lane.begin(firstSeq);
+      lane.coding.begin(agreed);
       lane.seen = (peer.firstSeq - 1) >>> 0;
       lane.window = peer.windowBytes[lane.code]!;
     }

@@ -25,3 +25,39 @@ export function messagePackCodec(): Codec {
     },
   };
 }
+
+/**
+ * Encodes what EVENTS frames hold, made from contracts (see codec/compiled-codec.ts). Used where both sides have it;
+ * everything else, and what it leaves, is MessagePack.
+ */
+export interface EventsCodec {
+  /** As told in HELLO. The same name means the same bytes. */
+  readonly name: string;
+  /** One for each lane of a session. `names`: the speaker's, by number. */
+  encoder(names: readonly string[]): EventsEncoder;
+  decoder(names: readonly string[]): EventsDecoder;
+}
+
+export interface EventsEncoder {
+  /**
+   * The bytes of a frame's flat list of plain data; undefined leaves it to MessagePack. `isKept`: the frame arrives, or
+   * the session ends, so that later ones may refer to it.
+   */
+  encode(body: readonly unknown[], isKept: boolean): Uint8Array | undefined;
+}
+
+export interface EventsDecoder {
+  /** The flat list again. Called for each frame once, in order. Throws `EventsError` PROTOCOL or LIMIT. */
+  decode(bytes: Uint8Array, maxDepth: number): unknown[];
+}
+
+/** Makes long bodies smaller. One call a frame: nothing is remembered between frames. */
+export interface Compressor {
+  /** As told in HELLO: the format, so that two sides may use different programs for it. */
+  readonly name: string;
+  /** Bodies of fewer bytes are left as they are. */
+  readonly minBytes: number;
+  compress(bytes: Uint8Array): Uint8Array;
+  /** Throws `EventsError` LIMIT before it makes more than `maxBytes`, PROTOCOL for bytes that no `compress` makes. */
+  expand(bytes: Uint8Array, maxBytes: number): Uint8Array;
+}

@@ -39,6 +39,10 @@ export const FLAG_FIRST = 2;
 export const FLAG_LAST = 4;
 /** On ACK: something after `ack` is missing, send again from there. */
 export const FLAG_RESEND = 8;
+/** The body of EVENTS is in the codec that was agreed, not in MessagePack. */
+export const FLAG_COMPILED = 16;
+/** The body is compressed. */
+export const FLAG_COMPRESSED = 32;
 
 export const HEADER_BYTES = 16;
 

@@ -120,6 +120,8 @@ export interface RoadOptions extends Omit<FaultyLinkOptions, "accept"> {
   readonly limits?: Partial<Limits>;
   readonly acceptLimits?: Partial<Limits>;
   readonly firstSeq?: number;
+  /** For both sides. */
+  readonly session?: Partial<SessionOptions>;
   /** The accepting side keeps no table: nothing can be resumed. */
   readonly forgets?: boolean;
 }
@@ -129,7 +131,10 @@ export function road(options: RoadOptions = {}): Road {
   const clock = fakeClock({ manualTicks: true, now: 1_000_000 });
   const table = new SessionTable();
   const accepted: Side[] = [];
-  const shared: Partial<SessionOptions> = options.firstSeq === undefined ? {} : { firstSeq: options.firstSeq };
+  const shared: Partial<SessionOptions> = {
+    ...options.session,
+    ...(options.firstSeq !== undefined && { firstSeq: options.firstSeq }),
+  };
   const link = faultyLink({
     ...options,
     accept: (transport) =>
