@@ -77,6 +77,7 @@ export class Onion {
 
   #run({ message, core, stopped }: Queued): void {
     let reached = false;
+    let isOver = false;
     const layers = this.#layers;
     const step = (index: number): void | Promise<void> => {
       const layer = layers[index];
@@ -85,7 +86,17 @@ export class Onion {
         reached = true;
         return core(message);
       }
-      return layer[this.#stage]?.(message, () => step(index + 1));
+      return layer[this.#stage]?.(message, () => (isOver ? late(index + 1) : step(index + 1)));
+    };
+    // A layer held it back without awaiting: an event passes by itself, out of its turn; a request was refused already.
+    const late = (index: number): void => {
+      if (message.kind === "request") return;
+      try {
+        const running = step(index);
+        if (isThenable(running)) running.then(undefined, stopped);
+      } catch (fault) {
+        stopped(fault);
+      }
     };
     let running: void | Promise<void>;
     try {
@@ -94,13 +105,20 @@ export class Onion {
       return stopped(fault);
     }
     if (!isThenable(running)) {
+      isOver = true;
       if (!reached) stopped(undefined);
       return;
     }
     this.#isBusy = true;
     running.then(
-      () => this.#next(reached ? undefined : () => stopped(undefined)),
-      (fault: unknown) => this.#next(() => stopped(fault)),
+      () => {
+        isOver = true;
+        this.#next(reached ? undefined : () => stopped(undefined));
+      },
+      (fault: unknown) => {
+        isOver = true;
+        this.#next(() => stopped(fault));
+      },
     );
   }
 

@@ -18,13 +18,17 @@ export interface Recorder {
   readonly fault: (fault: unknown, context: FaultContext) => void;
 }
 
-/** Appends what this bus hears, in the order in which it hears it: neither snapshots nor replays, which were heard before. */
-export function record(recorder: Recorder, journal: Journal, options: RecordOptions): Recording {
-  const { pattern = "*", where } = options;
+export interface Keeper {
+  readonly counts: { readonly recorded: number; readonly failed: number };
+  keep(this: void, data: unknown, meta: Meta): void;
+}
+
+/** Appends messages, but no snapshots, which were heard before. */
+export function keeper(journal: Journal, busId: string, failed: Recorder["fault"]): Keeper {
   const counts = { recorded: 0, failed: 0 };
   const keep = (data: unknown, meta: Meta): void => {
     if (meta.snapshot === true) return;
-    const { name, origin, id = `${recorder.busId}-${counts.recorded + counts.failed + 1}` } = meta;
+    const { name, origin, id = `${busId}-${counts.recorded + counts.failed + 1}` } = meta;
     const message: RecordedMessage = { name, data, origin, id };
     try {
       journal.append(message);
@@ -32,9 +36,16 @@ export function record(recorder: Recorder, journal: Journal, options: RecordOpti
     } catch (fault) {
       counts.failed += 1;
       // The first of a row is told; a full disk must not flood the log as well.
-      if (counts.failed === 1) recorder.fault(fault, { name });
+      if (counts.failed === 1) failed(fault, { name });
     }
   };
+  return { counts, keep };
+}
+
+/** Appends what this bus hears, in the order in which it hears it: neither snapshots nor replays. */
+export function record(recorder: Recorder, journal: Journal, options: RecordOptions): Recording {
+  const { pattern = "*", where } = options;
+  const { counts, keep } = keeper(journal, recorder.busId, recorder.fault);
   const hearing = recorder.listen(pattern, keep, where === undefined ? {} : { where });
   const stop = (): void => hearing.stop();
   Object.defineProperty(stop, "recorded", { get: () => counts.recorded });
