@@ -67,6 +67,7 @@ class MemoryEnd implements Transport, Connection {
   readonly #later: (task: () => void) => void;
   #other: MemoryEnd | undefined;
   #events: ConnectionEvents | undefined;
+  #isOpen = false;
   #closed = false;
   /** Frames that came before this end was opened: a medium does not lose them. */
   readonly #early: Frame[] = [];
@@ -86,6 +87,7 @@ class MemoryEnd implements Transport, Connection {
     this.#events = events;
     this.#later(() => {
       if (this.#closed) return;
+      this.#isOpen = true;
       events.onOpen();
       for (const frame of this.#early.splice(0)) this.#receive(frame);
     });
@@ -114,8 +116,8 @@ class MemoryEnd implements Transport, Connection {
 
   #receive(frame: Frame): void {
     if (this.#closed) return;
-    if (this.#events === undefined) this.#early.push(frame);
-    else this.#events.onFrame(frame);
+    if (this.#isOpen) this.#events?.onFrame(frame);
+    else this.#early.push(frame);
   }
 
   #gone(reason: string): void {

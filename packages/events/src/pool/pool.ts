@@ -1,0 +1,321 @@
+import type { AnyCommands, AnyEvents, BusOptions, InputOf, Meta, OnOptions, RequestOptions } from "../bus/event-bus.ts";
+import { Topics } from "../bus/topics.ts";
+/**
+ * Work spread over equal peers: threads, child processes, hosts.
+ *
+ * 1. Each member has a bus of its own: members hear nothing of each other.
+ * 2. A request waits here, in order and bounded, until a member has room for it; only then is it sent. What waits is
+ *    untouched by the death of a member.
+ * 3. A key belongs to a place in the pool, for good; a member that died is replaced in its place.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
+import { Deadlines } from "../core/deadlines.ts";
+import { EventsError } from "../core/errors.ts";
+import { hash64 } from "../core/hash.ts";
+import { newId, systemRandom } from "../core/ids.ts";
+import { systemClock } from "../core/system-clock.ts";
+import { Member, type Hearing, type MemberOwner, type MemberReport, type PoolMember } from "./member.ts";
+
+export type { MemberReport, PoolMember } from "./member.ts";
+
+export interface PoolOptions extends Pick<BusOptions, "clock" | "random" | "onError" | "exposeErrors" | "role"> {
+  readonly contract: Contract;
+  /** Members at most; each is started when it is needed. */
+  readonly size: number;
+  /** Messages with one key go to one member. Undefined: to any. */
+  readonly key?: (name: string, data: any) => string | undefined;
+  /** Requests that a member works on at one time. Default 1: a thread does one thing at a time. */
+  readonly requestsPerMember?: number;
+  /** Requests that may wait for a member. Default 1,000. */
+  readonly waiting?: number;
+  /** A member without work for this long is ended. Default: never. */
+  readonly idleMs?: number;
+}
+
+export interface PoolRequestOptions extends RequestOptions {
+  /** Called when the request is given to a member, with its number: see `terminate`. Again when it is retried. */
+  readonly onMember?: (member: number) => void;
+}
+
+export interface PoolReport {
+  readonly members: readonly MemberReport[];
+  /** Requests that wait for a member. */
+  readonly waiting: number;
+}
+
+export interface Pool<E = AnyEvents, C = AnyCommands> {
+  /**
+   * Asks the member of the input's key, else the one with the fewest open requests; `timeoutMs` counts from here on,
+   * waiting included. Rejects as `request` of a bus does: with OUTCOME_UNKNOWN when the member died, unless the command
+   * is idempotent; that is asked once more of another. QUEUE_FULL when too many wait, LINK_LOST when no member starts.
+   */
+  request<T extends keyof C & string>(
+    name: T,
+    input: InputOf<C, T>,
+    options?: PoolRequestOptions,
+  ): Promise<Reply<C, T>>;
+  /**
+   * Tells every member that runs, or the one of the payload's key. Starts nobody: a member that is started later has
+   * not heard it. Throws as `emit` of a bus does.
+   */
+  emit<T extends keyof E & string>(name: T, data: E[T]): void;
+  /** Hears what members emit, those to come too. Call the result to stop. */
+  on<T extends keyof E & string>(
+    name: T,
+    hear: (data: E[T], meta: Meta) => unknown,
+    options?: Pick<OnOptions, "where" | "onGap">,
+  ): () => void;
+  /** Ends a member in the middle of its work: its open requests are `OUTCOME_UNKNOWN`, and the next finds a new one. */
+  terminate(member: number): void;
+  inspect(): PoolReport;
+  /** Idempotent: ends every member and every wait (CLOSED). Resolves when each `terminate` has. */
+  close(): Promise<void>;
+}
+
+interface Task {
+  readonly name: string;
+  readonly input: unknown;
+  readonly options: PoolRequestOptions;
+  /** The member it must go to. */
+  readonly place: number | undefined;
+  readonly dueAt: number;
+  /** May be asked once more when its member dies. */
+  mayRetry: boolean;
+  readonly resolve: (reply: any) => void;
+  readonly reject: (fault: unknown) => void;
+  stopWaiting: () => void;
+}
+
+const WAITING = 1_000;
+
+/**
+ * Makes a pool of equal peers. `start` is called for each member when there is work for it, and again when it died.
+ *
+ * Throws RangeError for a size, or a number of requests, that is no whole number above 0; TypeError as `new EventBus`.
+ *
+ * @example
+ * const start = () => {
+ *   const worker = new Worker(new URL("./resize.js", import.meta.url));
+ *   return { transport: workerTransport(worker), terminate: () => worker.terminate() };
+ * };
+ * const workers = pool(start, { contract, role: "host", size: availableParallelism(), idleMs: 30_000 });
+ * await workers.request("image:resize", { path });
+ */
+export function pool<K extends Contract<any>>(
+  start: () => PoolMember | Promise<PoolMember>,
+  options: PoolOptions & { readonly contract: K },
+): Pool<EventsOf<K>, CommandsOf<K>> {
+  return new Members(start, options) as unknown as Pool<EventsOf<K>, CommandsOf<K>>;
+}
+
+class Members implements MemberOwner {
+  readonly clock: Clock;
+  readonly idleMs: number | undefined;
+  readonly busOptions: MemberOwner["busOptions"];
+  readonly hearings: Set<Hearing> = new Set<Hearing>();
+  readonly start: () => PoolMember | Promise<PoolMember>;
+  readonly #options: PoolOptions;
+  readonly #topics: Topics;
+  readonly #members: readonly Member[];
+  /** What waits, in the order of asking. */
+  readonly #tasks: Set<Task> = new Set<Task>();
+  readonly #deadlines: Deadlines;
+  readonly #endings: Set<Promise<void>> = new Set<Promise<void>>();
+  readonly #id: string;
+  #lastKey = 0;
+  #isClosed = false;
+  #stopRest: () => void = () => undefined;
+
+  constructor(start: () => PoolMember | Promise<PoolMember>, options: PoolOptions) {
+    const { size, requestsPerMember = 1, contract, clock = systemClock, random = systemRandom } = options;
+    for (const count of [size, requestsPerMember]) {
+      if (!Number.isInteger(count) || count < 1)
+        throw new RangeError(`Cannot make a pool with ${count}: use a whole number above 0`);
+    }
+    this.start = start;
+    this.clock = clock;
+    this.#deadlines = new Deadlines(clock);
+    this.idleMs = options.idleMs;
+    this.#options = options;
+    this.#id = newId(random);
+    this.#topics = new Topics([contract]);
+    const { role = "", onError = console.error, exposeErrors = false } = options;
+    this.busOptions = { contracts: [contract], role, clock, random, onError, exposeErrors };
+    this.#members = Array.from({ length: size }, () => new Member(this));
+  }
+
+  request(name: string, input: unknown, options: PoolRequestOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw ended("CLOSED", name, "the pool was closed; make a new one");
+      const rule = this.#topics.need(name, "request").command;
+      const { signal, timeoutMs = rule?.timeoutMs ?? 0 } = options;
+      const { waiting = WAITING } = this.#options;
+      if (signal?.aborted === true) throw ended("CANCELLED", name, "its signal was aborted before it began");
+      if (this.#tasks.size >= waiting)
+        throw ended("QUEUE_FULL", name, `${waiting} requests wait for a member already; ask later, or raise "waiting"`);
+      const mayRetry = rule?.idempotent === true;
+      // One key for both tries: whoever remembers the first does not start a second.
+      const key = options.key ?? (mayRetry ? `${this.#id}:${++this.#lastKey}` : undefined);
+      const task: Task = {
+        name,
+        input,
+        options: key === undefined ? options : { ...options, key },
+        place: this.#placeOf(name, input),
+        dueAt: this.clock.monotonic() + timeoutMs,
+        mayRetry,
+        resolve,
+        reject,
+        stopWaiting: () => undefined,
+      };
+      this.#wait(task);
+      this.ready();
+    });
+  }
+
+  emit(name: string, data: unknown): void {
+    if (this.#isClosed) throw ended("CLOSED", name, "the pool was closed; make a new one");
+    this.#topics.need(name, "emit");
+    const place = this.#placeOf(name, data);
+    for (const member of place === undefined ? this.#members : [this.#members[place]!]) member.emit(name, data);
+  }
+
+  on(pattern: string, hear: Hearing["hear"], options: OnOptions = {}): () => void {
+    const hearing: Hearing = { pattern, hear, options, stops: new Map() };
+    this.hearings.add(hearing);
+    for (const member of this.#members) member.hear(hearing);
+    return () => {
+      this.hearings.delete(hearing);
+      for (const stop of hearing.stops.values()) stop();
+    };
+  }
+
+  terminate(place: number): void {
+    this.#members[place]?.terminate("its owner terminated it");
+  }
+
+  inspect(): PoolReport {
+    return { members: this.#members.map((member) => member.report()), waiting: this.#tasks.size };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stopRest();
+    for (const task of this.#tasks) this.#refuse(task, ended("CLOSED", task.name, "the pool was closed"));
+    for (const member of this.#members) member.stop();
+    this.hearings.clear();
+    while (this.#endings.size > 0) await Promise.all(this.#endings);
+  }
+
+  // What members tell.
+
+  /** Gives what waits to members that have room, and starts members for the rest. */
+  ready(): void {
+    /** Members that are on their way: each will take one of those that wait. */
+    let coming = this.#members.filter((member) => member.isStarting).length;
+    let isFull = false;
+    for (const task of this.#tasks) {
+      if (task.place === undefined && isFull) continue;
+      const member = this.#choose(task.place);
+      if (member !== undefined) void this.#give(task, member);
+      else if (task.place !== undefined) this.#members[task.place]!.start();
+      else if (coming > 0) coming--;
+      else isFull = !this.#startOne();
+    }
+    this.#afterRest();
+  }
+
+  failed(member: Member, why: EventsError): void {
+    const place = this.#members.indexOf(member);
+    const isAlone = this.#members.every((other) => other.isStopped);
+    for (const task of this.#tasks) {
+      if (task.place === place || (task.place === undefined && isAlone)) this.#refuse(task, why);
+    }
+    this.ready();
+  }
+
+  fault(fault: unknown): void {
+    this.busOptions.onError?.(fault, {});
+  }
+
+  ending(work: Promise<void>): void {
+    const kept = work.finally(() => this.#endings.delete(kept));
+    this.#endings.add(kept);
+  }
+
+  /** The member of the place, else the one with the fewest open requests, where it has room. */
+  #choose(place: number | undefined): Member | undefined {
+    const { requestsPerMember = 1 } = this.#options;
+    let best: Member | undefined;
+    for (const member of place === undefined ? this.#members : [this.#members[place]!]) {
+      if (!member.isReady || member.openRequests >= requestsPerMember) continue;
+      if (best === undefined || member.openRequests < best.openRequests) best = member;
+    }
+    return best;
+  }
+
+  #startOne(): boolean {
+    const next = this.#members.find((member) => member.isStopped && member.restMs === 0);
+    next?.start();
+    return next !== undefined;
+  }
+
+  async #give(task: Task, member: Member): Promise<void> {
+    this.#unwait(task);
+    const { onMember, ...options } = task.options;
+    try {
+      onMember?.(this.#members.indexOf(member));
+      const timeoutMs = Math.max(0, task.dueAt - this.clock.monotonic());
+      task.resolve(await member.request(task.name, task.input, { ...options, timeoutMs }));
+    } catch (fault) {
+      if (!task.mayRetry || this.#isClosed || (fault as EventsError).code !== "OUTCOME_UNKNOWN") task.reject(fault);
+      else {
+        // Once: a request that ends its members would end them all.
+        task.mayRetry = false;
+        this.#wait(task);
+      }
+    }
+    if (!this.#isClosed) this.ready();
+  }
+
+  #wait(task: Task): void {
+    const { signal } = task.options;
+    const cancel = (): void => this.#refuse(task, ended("CANCELLED", task.name, "the caller cancelled it"));
+    const late = (): void =>
+      this.#refuse(task, ended("TIMEOUT", task.name, "no member had room for it in time; raise timeoutMs or the size"));
+    const stopTimer = this.#deadlines.add(Math.max(0, task.dueAt - this.clock.monotonic()), late);
+    signal?.addEventListener("abort", cancel, { once: true });
+    task.stopWaiting = () => {
+      stopTimer();
+      signal?.removeEventListener("abort", cancel);
+    };
+    this.#tasks.add(task);
+  }
+
+  #unwait(task: Task): void {
+    this.#tasks.delete(task);
+    task.stopWaiting();
+  }
+
+  #refuse(task: Task, why: EventsError): void {
+    this.#unwait(task);
+    task.reject(why);
+  }
+
+  /** Looks again when a member that could not be started may be tried again. */
+  #afterRest(): void {
+    this.#stopRest();
+    const rests = this.#members.map(({ restMs }) => restMs).filter((ms) => ms > 0);
+    if (this.#tasks.size === 0 || rests.length === 0) return;
+    this.#stopRest = this.clock.after(Math.min(...rests), () => this.ready());
+  }
+
+  #placeOf(name: string, data: unknown): number | undefined {
+    const key = this.#options.key?.(name, data);
+    return key === undefined ? undefined : Number.parseInt(hash64(key).slice(0, 8), 16) % this.#members.length;
+  }
+}
+
+function ended(code: EventsError["code"], name: string, why: string): EventsError {
+  return new EventsError(code, `Cannot complete "${name}": ${why}`, { name });
+}
