@@ -1,4 +1,6 @@
 /** What runs in Node alone. Its place in the house: a door, like `index.ts`. */
+export { deflate } from "./codec/deflate-node.ts";
+export type { DeflateOptions } from "./codec/deflated.ts";
 export { fileJournal } from "./journal/file.ts";
 export { lockFile } from "./journal/file-lock.ts";
 export type { FileJournalOptions } from "./journal/file.ts";
