@@ -1,3 +1,5 @@
+import { joinSurroundings } from "#environment";
+
 import type { Clock } from "../core/clock.ts";
 import type { Contract } from "../core/contract.ts";
 import { Emitter } from "../core/emitter.ts";
@@ -11,7 +13,6 @@ import { SessionTable } from "../session/table.ts";
 import type { Compressor, EventsCodec } from "../wire/codec.ts";
 import type { Transport } from "../wire/transport.ts";
 import type { Outcome } from "./ask.ts";
-import { joinSurroundings } from "./environment.ts";
 import type {
   AnyCommands,
   AnyEvents,

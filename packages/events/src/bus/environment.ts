@@ -13,38 +13,24 @@
  *    plain Node that import would download it.
  * 2. Buses of one main or utility process that speak the same contracts are joined to the oldest of them, and pages are
  *    given to that one: a page that dialled two of them would close a cycle.
+ * 3. Bundles for browsers get page-environment.ts instead (`imports` of package.json), which has what may happen there.
  */
-import type { Contract } from "../core/contract.ts";
 import { receivePages, type IpcMainLike, type Page, type Verdict } from "../transports/electron-main.ts";
-import { pageTransport, type IpcRendererLike } from "../transports/electron-renderer.ts";
 import { acceptPages, type ParentPortLike } from "../transports/electron-utility.ts";
 import { isMarkedChild } from "../transports/marked-child.ts";
 import { isMarkedWorker } from "../transports/marked-worker.ts";
 import { memoryPair } from "../transports/memory.ts";
 import { parentTransport } from "../transports/worker.ts";
-import type { Transport } from "../wire/transport.ts";
-import type { ConnectPolicy, Link } from "./event-bus.ts";
-
-/** A bus, as its surroundings see it. */
-export interface Joining {
-  readonly role: string;
-  readonly topics: { readonly contracts: readonly Contract[] };
-  connect(transport: Transport, policy?: ConnectPolicy): Link;
-}
+import { dial, idsOf, joinSurroundings as joinPage, type Joining, type PageSurroundings } from "./page-environment.ts";
 
 /** What is read of the globals. */
-export interface Surroundings {
+export interface Surroundings extends PageSurroundings {
   readonly process?: {
     readonly type?: string;
     readonly execPath?: string;
     readonly parentPort?: ParentPortLike;
     getBuiltinModule?(name: string): any;
   };
-  readonly require?: (name: string) => { readonly ipcRenderer?: IpcRendererLike };
-  readonly document?: unknown;
-  readonly top?: unknown;
-  readonly window?: unknown;
-  readonly navigator?: { readonly userAgent?: string };
 }
 
 /** The part of `electron` that is used here. */
@@ -52,9 +38,6 @@ interface Electron {
   readonly ipcMain: IpcMainLike;
   readonly app: { getAppPath(): string };
 }
-
-/** Whoever can speak for these processes is their program: it has every right here. */
-const OWN: ConnectPolicy = { peer: { grants: ["*"] } };
 
 /** Connects `bus` as its surroundings want it. Returns the function that is called when the bus closes. */
 export function joinSurroundings(bus: Joining, here: Surroundings = globalThis as Surroundings): () => void {
@@ -64,30 +47,10 @@ export function joinSurroundings(bus: Joining, here: Surroundings = globalThis a
     const { parentPort } = here.process;
     return home.join(bus, () => acceptPages((contracts) => home.find(contracts), parentPort));
   }
-  if (here.document !== undefined) {
-    if (isElectronPage(here)) dial(bus, pageTransport(pageOptions(bus, here)));
-  } else if (isMarkedWorker() || isMarkedChild()) dial(bus, parentTransport());
+  if (here.document !== undefined) return joinPage(bus, here);
+  if (isMarkedWorker() || isMarkedChild()) dial(bus, parentTransport());
   return () => {};
 }
-
-function dial(bus: Joining, transport: Transport): void {
-  // What becomes of the link is told to `onError`.
-  bus.connect(transport, OWN).ready.catch(() => {});
-}
-
-function isElectronPage({ process, window, top, navigator }: Surroundings): boolean {
-  if (window !== top) return false;
-  return process?.type === "renderer" || / Electron\//.test(navigator?.userAgent ?? "");
-}
-
-function pageOptions(bus: Joining, { process, require: load }: Surroundings): Parameters<typeof pageTransport>[0] {
-  const contracts = idsOf(bus);
-  // A page that has Node needs no preload.
-  const direct = process?.type === "renderer" && typeof load === "function" ? load("electron") : undefined;
-  return { contracts, ...(direct?.ipcRenderer && { ipcRenderer: direct.ipcRenderer }) };
-}
-
-const idsOf = (bus: Joining): string[] => bus.topics.contracts.map(({ id }) => id);
 
 /** The buses of a process that pages come to, oldest first. */
 class Home {

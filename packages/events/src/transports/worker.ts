@@ -98,7 +98,11 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
  * bus.connect(parentTransport());
  */
 export function parentTransport(): Transport {
-  const parent = parentOfWorker();
+  return invitedBy(parentOfWorker());
+}
+
+/** Waits for the invitation of `parent`: what `parentTransport` does where the parent is known. */
+export function invitedBy(parent: WorkerLike): Transport {
   let invited: ((port: PortLike, lock: string | undefined) => void) | undefined;
   let early: (() => void) | undefined;
   const stop = listen(parent, "message", (value: unknown) => {

@@ -5,7 +5,8 @@ import { MessageChannel as NodeChannel, type MessagePort } from "node:worker_thr
 import { expect, onTestFinished, test } from "vitest";
 
 import { EventBus } from "../../src/bus/bus.ts";
-import { joinSurroundings, type Joining, type Surroundings } from "../../src/bus/environment.ts";
+import { joinSurroundings, type Surroundings } from "../../src/bus/environment.ts";
+import type { Joining } from "../../src/bus/page-environment.ts";
 import { transportContract } from "../../src/testing/transport-contract.ts";
 import { servePages, type FrameLike, type ServePagesOptions } from "../../src/transports/electron-main.ts";
 import { CHANNEL, electronPort, KNOCK, type UtilityLike } from "../../src/transports/electron-port.ts";
