@@ -54,6 +54,7 @@ export class Coding {
     const small = compressor.compress(bytes);
     // What hardly shrinks (images, what was compressed before) is not worth the other side's time.
     if (small.byteLength > bytes.byteLength * WORTH) return { bytes, flags };
+    if (bytes.byteLength > mostExpanded(small.byteLength)) return { bytes, flags };
     return { bytes: small, flags: flags | FLAG_COMPRESSED };
   }
 
@@ -62,7 +63,7 @@ export class Coding {
     let plain = bytes;
     if ((flags & FLAG_COMPRESSED) !== 0) {
       if (this.#compressor === undefined) throw protocol("it is compressed, and that was not agreed");
-      plain = this.#compressor.expand(bytes, maxBytes);
+      plain = this.#compressor.expand(bytes, Math.min(maxBytes, mostExpanded(bytes.byteLength)));
     }
     if ((flags & FLAG_COMPILED) === 0) return this.#codec.decode(plain, maxDepth);
     if (this.#decoder === undefined || type !== FRAME_TYPE.events) throw protocol("it has a codec that was not agreed");
@@ -71,3 +72,8 @@ export class Coding {
 }
 
 const WORTH = 0.9;
+
+/** A body expands to at most this: few bytes are not worth much of a receiver's time. */
+function mostExpanded(bytes: number): number {
+  return 65_536 + 100 * bytes;
+}

@@ -107,7 +107,7 @@ export class Intake {
     const { medium, limits } = this.#options;
     if (medium === "clone" || !(body instanceof Uint8Array)) return this.decode(body, limits.depth);
     const depth = limits.depth * LOWERED_DEPTH + BODY_DEPTH;
-    return { value: lane.coding.decode(type, flags, body, depth, limits.frameBytes), bytes: body.byteLength };
+    return { value: lane.coding.decode(type, flags, body, depth, limits.messageBytes), bytes: body.byteLength };
   }
 
   /** The value of a body, measured and checked. Throws `EventsError` PROTOCOL or LIMIT. */

@@ -120,8 +120,9 @@ export interface RoadOptions extends Omit<FaultyLinkOptions, "accept"> {
   readonly limits?: Partial<Limits>;
   readonly acceptLimits?: Partial<Limits>;
   readonly firstSeq?: number;
-  /** For both sides. */
+  /** For both sides; the accepting one may differ. */
   readonly session?: Partial<SessionOptions>;
+  readonly acceptSession?: Partial<SessionOptions>;
   /** The accepting side keeps no table: nothing can be resumed. */
   readonly forgets?: boolean;
 }
@@ -141,6 +142,7 @@ export function road(options: RoadOptions = {}): Road {
       accepted.push(
         new Side("b", transport, clock, {
           ...shared,
+          ...options.acceptSession,
           ...(options.forgets !== true && { sessions: table }),
           limits: { ...options.limits, ...options.acceptLimits },
         }),
