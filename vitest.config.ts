@@ -63,6 +63,11 @@ export default defineConfig({
         },
       },
       {
+        // Other people's implementations, which a package of its own brings.
+        extends: true,
+        test: { name: "conformance", include: ["tests/conformance/*.test.ts"], testTimeout: 60_000 },
+      },
+      {
         // Real Electron, on a screen that scripts/electron.sh provides.
         extends: true,
         test: {

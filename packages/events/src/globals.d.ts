@@ -2,6 +2,8 @@
 declare function setTimeout(run: () => void, ms?: number): unknown;
 declare function clearTimeout(timer: unknown): void;
 declare function queueMicrotask(run: () => void): void;
+declare function atob(base64: string): string;
+declare function btoa(bytes: string): string;
 
 declare class TextEncoder {
   encode(text: string): Uint8Array<ArrayBuffer>;
@@ -33,4 +35,4 @@ declare class MessageChannel {
   readonly port1: MessageChannelPort;
   readonly port2: MessageChannelPort;
 }
-declare function structuredClone<T>(value: T): T;
+declare function structuredClone<T>(value: T, options?: { readonly transfer?: readonly unknown[] }): T;

@@ -6,12 +6,15 @@ type Json = Readonly<Record<string, unknown>>;
  * The JSON Schema of what `schema` accepts, where it offers one (`~standard.jsonSchema`, or a `toJSONSchema` method);
  * undefined where it offers none or cannot say it in JSON Schema.
  */
-export function jsonSchemaOf(schema: Schema<unknown>): Json | undefined {
+export function jsonSchemaOf(
+  schema: Schema<unknown>,
+  target: "draft-2020-12" | "draft-07" = "draft-2020-12",
+): Json | undefined {
   const standard = schema["~standard"] as { jsonSchema?: { input?: (options: { target: string }) => Json } };
-  const own = schema as { toJSONSchema?: (options: { io: "input" }) => Json };
+  const own = schema as { toJSONSchema?: (options: { io: "input"; target: string }) => Json };
   try {
-    if (standard.jsonSchema?.input !== undefined) return standard.jsonSchema.input({ target: "draft-2020-12" });
-    if (typeof own.toJSONSchema === "function") return own.toJSONSchema({ io: "input" });
+    if (standard.jsonSchema?.input !== undefined) return standard.jsonSchema.input({ target });
+    if (typeof own.toJSONSchema === "function") return own.toJSONSchema({ io: "input", target });
   } catch {
     return undefined; // A schema with a transformation or a class has no JSON Schema: it is told apart by its name alone.
   }
