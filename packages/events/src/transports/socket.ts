@@ -22,6 +22,8 @@ export interface SocketLike {
 
 /** Spoken by both sides: the version of the transport, not of the contract. */
 export const SUBPROTOCOL = "atomiton.v1";
+/** Offered beside it by a client whose socket carries several connections: see trunk.ts. */
+export const SHARED_PROTOCOL = "atomiton.shared.v1";
 /** Before a token in base64url: a subprotocol is the one header that a page may set. */
 export const TOKEN_PROTOCOL = "atomiton.token.";
 

@@ -17,7 +17,15 @@ import type { WebSocket } from "ws";
 import type { Transport } from "../wire/transport.ts";
 import { doorkeeper, offered, type Admission, type DoorkeeperOptions } from "./doorkeeper.ts";
 import { loadWs } from "./load-ws.ts";
-import { CLOSE_BAD_TOKEN, closeReason, connectSocket, SUBPROTOCOL, type SocketLike } from "./socket.ts";
+import {
+  CLOSE_BAD_TOKEN,
+  closeReason,
+  connectSocket,
+  SHARED_PROTOCOL,
+  SUBPROTOCOL,
+  type SocketLike,
+} from "./socket.ts";
+import { acceptTrunk } from "./trunk.ts";
 import { allowsHost, allowsOrigin, isNobodys, pathOf, refuse, type UpgradeListener } from "./upgrade.ts";
 
 export interface Arrival extends Admission {
@@ -39,7 +47,7 @@ export interface WebSocketServerOptions extends DoorkeeperOptions {
   readonly maxConnections?: number;
   /** A peer that answers none of two pings in a row is cut off. Default 10,000 ms. */
   readonly pingEveryMs?: number;
-  /** Called for each admitted peer: hand `transport` to `bus.connect` before returning. */
+  /** Called for each admitted peer, also for each of those that share a socket: hand `transport` to `bus.connect` before returning. */
   readonly onConnection: (transport: Transport, arrival: Arrival) => void;
   /** A fault of `onConnection`, `onRefused` or `authenticate`; it ended that connection. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
@@ -103,7 +111,8 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: options.maxPayload ?? MAX_PAYLOAD_BYTES,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+    handleProtocols: (offered) =>
+      offered.has(SHARED_PROTOCOL) ? SHARED_PROTOCOL : offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false,
   });
   const count = (why: Refusal, request: IncomingMessage): void => {
     refused[why] += 1;
@@ -172,12 +181,19 @@ export function webSocketServer(options: WebSocketServerOptions): WebSocketServe
     socket.on("error", () => {});
     // Nothing is read until a session listens; a connection that nobody opens does not answer pings either, and ends.
     socket.pause();
-    try {
-      options.onConnection(acceptedTransport(socket), arrival);
-    } catch (error) {
-      hangUp(socket, CLOSE_FAILED, "The server failed");
+    const transport = acceptedTransport(socket);
+    const failed = (error: unknown): void => {
       count("failed", arrival.request);
       onError(error);
+    };
+    if (socket.protocol === SHARED_PROTOCOL) {
+      return acceptTrunk(transport, (channel) => options.onConnection(channel, arrival), failed);
+    }
+    try {
+      options.onConnection(transport, arrival);
+    } catch (error) {
+      hangUp(socket, CLOSE_FAILED, "The server failed");
+      failed(error);
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Connection, ConnectionEvents, Transport } from "../wire/transport.ts";
-import { connectSocket, SUBPROTOCOL, TOKEN_PROTOCOL, type SocketLike } from "./socket.ts";
+import { connectSocket, SHARED_PROTOCOL, SUBPROTOCOL, TOKEN_PROTOCOL, type SocketLike } from "./socket.ts";
+import { sharedTransport } from "./trunk.ts";
 
 /** Any class with the constructor and the members of the platform's `WebSocket`. */
 export type WebSocketClass = new (url: string, protocols: string[]) => SocketLike;
@@ -11,6 +12,11 @@ export interface WebSocketOptions {
   readonly protocols?: readonly string[];
   /** Default: the platform's. */
   readonly WebSocket?: WebSocketClass;
+  /**
+   * One socket for all buses that `connect` this very transport: dialled with the first, closed with the last. Each has
+   * a session of its own over it. Default false: one socket a bus.
+   */
+  readonly shared?: boolean;
   /** A dial without an answer ends as failed after this many milliseconds. Default 10,000. */
   readonly dialTimeoutMs?: number;
 }
@@ -35,13 +41,14 @@ export function webSocketTransport(url: string | URL, options: WebSocketOptions 
       `Cannot dial "${address}": this platform has no WebSocket; use webSocketTransport of "@atomiton/events/node"`,
     );
   }
-  return {
+  const { shared = false } = options;
+  const transport: Transport = {
     name: "websocket",
     medium: "bytes",
     redials: true,
     open(events: ConnectionEvents): Connection {
       const token = typeof options.token === "function" ? options.token() : options.token;
-      const protocols = [SUBPROTOCOL, ...(options.protocols ?? [])];
+      const protocols = [SUBPROTOCOL, ...(shared ? [SHARED_PROTOCOL] : []), ...(options.protocols ?? [])];
       if (token !== undefined) protocols.push(TOKEN_PROTOCOL + base64url(token));
       return connectSocket(new Socket(address, protocols), events, {
         callsBack: false,
@@ -49,6 +56,7 @@ export function webSocketTransport(url: string | URL, options: WebSocketOptions 
       });
     },
   };
+  return shared ? sharedTransport(transport) : transport;
 }
 
 function socketAddress(url: string | URL): string {
