@@ -11,7 +11,7 @@ export interface EarlyEvent {
   readonly extra: EventExtra;
   readonly from: BusLink | undefined;
   /** Shared by the links that it waits for: a command is asked of one of them. */
-  readonly fate: { isAsked: boolean };
+  readonly fate: { isAsked: boolean; readonly isOnly?: boolean };
 }
 
 /** Events that wait for the handshake, bounded: the oldest go, and are told to the peer as a gap before the rest. */

@@ -183,7 +183,7 @@ export class BusLink implements Link {
     }
     // Once a link: the other side hands it to all who want it there.
     if (rule.policy.delivery === "durable") this.#interest.route(rule, data, extra, from);
-    else if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra, rule.streams);
+    else if (this.#interest.hears(rule, data)) this.event(rule.policy, data, extra, rule.streams, fate.isOnly);
   }
 
   /** Bytes on their way to the peer. */
@@ -202,9 +202,10 @@ export class BusLink implements Link {
     return this.isTold && this.#interest.hears(rule, data);
   }
 
-  event(policy: SendPolicy, data: unknown, extra: EventExtra, streams?: StreamFields): void {
+  event(policy: SendPolicy, data: unknown, extra: EventExtra, streams?: StreamFields, mayMove?: boolean): void {
     try {
-      this.#session?.event(policy, streams === undefined ? data : this.streams.lift(streams, data), extra);
+      const out = streams === undefined ? data : this.streams.lift(streams, data);
+      this.#session?.event(policy, out, extra, mayMove);
     } catch (fault) {
       this.#hub.fault(fault, { name: policy.name, link: this });
     }

@@ -91,7 +91,7 @@ export class Network {
 
   /** False: it is for some alone, and none of them is behind these links. */
   forward(rule: Rule, data: unknown, extra: EventExtra, from?: BusLink): boolean {
-    const fate = { isAsked: false };
+    const fate = { isAsked: false, isOnly: this.links.size === 1 };
     const links = isRouted(extra) ? this.#ways(rule, data, extra, from) : this.links;
     let found = false;
     for (const link of links) {

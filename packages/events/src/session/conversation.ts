@@ -90,6 +90,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
       limits: this.#limits,
       codec: this.#codec,
       medium: this.#medium,
+      reach: { moves: options.transport.moves ?? false, shares: options.transport.shares ?? false },
       receiver: options.receiver,
       violation: (kind, error) => this.#violation(kind, error),
       overflow: (error) => this.#leave(error),
@@ -137,8 +138,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
     return this.#state.at === "closed";
   }
 
-  event(policy: SendPolicy, data: unknown, extra?: EventExtra): void {
-    if (!this.#isClosed) this.#traffic.event(policy, data, extra);
+  event(policy: SendPolicy, data: unknown, extra?: EventExtra, mayMove?: boolean): void {
+    if (!this.#isClosed) this.#traffic.event(policy, data, extra, mayMove);
   }
 
   send(message: Message, lane: LaneName): void {
@@ -166,6 +167,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
   gauges(): SessionGauges {
     const { lanes, queuedBytes, heldEvents, latestKeys, droppedEvents, duplicateFrames, receivedFrames, sentUnits } =
       this.#traffic;
+    const { movedBytes, sharedBytes, copiedBytes } = this.#traffic;
     return {
       queuedBytes,
       queuedMessages: lanes.reduce((sum, lane) => sum + lane.outbox.count, 0),
@@ -177,6 +179,9 @@ export class Conversation implements Session, RoadOwner, Resumable {
       duplicateFrames,
       receivedFrames,
       sentUnits,
+      movedBytes,
+      sharedBytes,
+      copiedBytes,
       codec: this.#medium === "clone" ? "clone" : (this.#agreed?.sends?.name ?? this.#codec.name),
       compression: this.#agreed?.compresses === true ? this.#compressor?.name : undefined,
       silentMs: this.#heartbeat.silentMs,

@@ -27,6 +27,8 @@ export interface Sent {
   readonly index: number;
   /** What is lost when the session is: events by name. */
   readonly names: ReadonlyMap<string, number> | undefined;
+  /** Buffers in it that move with it, once. */
+  readonly moves?: readonly ArrayBuffer[] | undefined;
 }
 
 interface Chunking {
@@ -167,7 +169,7 @@ export class Lane {
       const next: Entry | undefined = this.outbox.first;
       if (next === undefined || next.type !== first.type || next.lost !== undefined) break;
       if (
-        (this.#medium === "clone" && (first.asBytes || next.asBytes)) ||
+        (this.#medium === "clone" && (first.asBytes || next.asBytes || first.moves || next.moves)) ||
         count >= FRAME_MESSAGES ||
         bytes + next.bytes > room
       )
@@ -181,7 +183,7 @@ export class Lane {
     names?.set(name, (names.get(name) ?? 0) + run);
     let flags = lowered ? FLAG_LOWERED : 0;
     if (this.#medium === "clone" && !first.asBytes) {
-      return this.#frame(first.type, flags, body, bytes, isVolatile, index, names);
+      return this.#frame(first.type, flags, body, bytes, isVolatile, index, names, first.moves);
     }
     // A volatile frame may be taken back: no later one may lean on it.
     const { bytes: encoded, flags: how } = this.coding.encode(first.type, body, !isVolatile);
@@ -218,11 +220,12 @@ export class Lane {
     isVolatile: boolean,
     index: number,
     names: ReadonlyMap<string, number> | undefined,
+    moves?: readonly ArrayBuffer[],
   ): Sent {
     const seq = this.#next;
     const onWire = this.#medium === "bytes" && !(body instanceof Uint8Array) ? this.#codec.encode(body) : body;
     const payload = this.#medium === "bytes" ? packFrame(type, flags, this.code, seq, 0, onWire as Uint8Array) : onWire;
-    return { type, flags, seq, payload, bytes: bytes + FRAME_COST, isVolatile, index, names };
+    return { type, flags, seq, payload, bytes: bytes + FRAME_COST, isVolatile, index, names, moves };
   }
 
   /** The peer has everything up to `seq`. False when that was never sent. */

@@ -9,6 +9,8 @@ export interface Entry {
   readonly lowered: boolean;
   /** Lowered for bytes; where the medium clones, because it is long and leaves in chunks. */
   readonly asBytes: boolean;
+  /** Buffers in it that move with it. */
+  readonly moves?: readonly ArrayBuffer[] | undefined;
   /** There for events. */
   readonly policy: SendPolicy | undefined;
   readonly key: string | undefined;

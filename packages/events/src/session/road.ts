@@ -33,10 +33,10 @@ export class Road implements ConnectionEvents {
     for (const news of early) news();
   }
 
-  send(frame: Frame): void {
+  send(frame: Frame, moves?: readonly ArrayBuffer[]): void {
     if (this.isClosed || !this.isOpen) return;
     try {
-      this.isFull = this.#connection?.send(frame) === false;
+      this.isFull = this.#connection?.send(frame, moves) === false;
     } catch (error) {
       // Payloads were copied to plain data before: only a medium that breaks its promise comes here.
       this.#connection?.close("a frame could not be sent");

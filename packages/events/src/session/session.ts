@@ -110,6 +110,10 @@ export interface SessionGauges {
   readonly receivedFrames: number;
   /** Units handed to the medium that carried numbered frames or acknowledgements. */
   readonly sentUnits: number;
+  /** Sent of what was marked with `transfer`, without a copy; sent as a reference to shared memory; and copied all the same. */
+  readonly movedBytes: number;
+  readonly sharedBytes: number;
+  readonly copiedBytes: number;
   /** What the events that this side sends are encoded with: `msgpack`, the name of a codec, or `clone` on ports. */
   readonly codec: string;
   /** Format that bodies may be compressed in; undefined: none was agreed. */
@@ -123,8 +127,8 @@ export interface SessionGauges {
 export interface Session {
   readonly state: LinkState;
   readonly peer: Peer | undefined;
-  /** Queues one event for this tick. Before the handshake is done it waits, bounded. Never throws for a dead link. */
-  event(policy: SendPolicy, data: unknown, extra?: EventExtra): void;
+  /** Queues one event for this tick. `mayMove`: nobody else needs its buffers. Before the handshake is done it waits, bounded. Never throws for a dead link. */
+  event(policy: SendPolicy, data: unknown, extra?: EventExtra, mayMove?: boolean): void;
   /** Queues anything else. Throws `EventsError` LIMIT or UNCLONEABLE when `message` itself cannot be sent. */
   send(message: Message, lane: Lane): void;
   /** Resolves when all that was queued before is acknowledged by the peer; rejects with CLOSED or LINK_LOST. */

@@ -12,7 +12,7 @@ import { EventsError } from "../core/errors.ts";
 import type { Codec } from "../wire/codec.ts";
 import { FLAG_RESEND, FRAME_TYPE, LANES, nextSerial, packFrame, patchAck, type RawFrame } from "../wire/frame.ts";
 import type { Limits } from "../wire/limits.ts";
-import { copyOut, type Outgoing } from "../wire/payload.ts";
+import { copyOut, moveOut, type Outgoing, type Reach } from "../wire/payload.ts";
 import type { Medium } from "../wire/transport.ts";
 import { extraSlot, list, protocol, slotsOf, typeOf, uint } from "./bodies.ts";
 import type { Agreed } from "./coding.ts";
@@ -30,6 +30,7 @@ export interface TrafficOptions {
   readonly limits: Limits;
   readonly codec: Codec;
   readonly medium: Medium;
+  readonly reach: Reach;
   readonly receiver: Receiver;
   readonly violation: (kind: Violation, error: EventsError) => void;
   /** An event asked to end the link when its queue is full. */
@@ -48,6 +49,9 @@ export class Traffic {
   readonly #intake: Intake;
   #road: Road | undefined;
   #names: ReadonlyMap<string, number> = new Map();
+  readonly #reach: Reach;
+  /** Of what goes to others too: it cannot move. */
+  readonly #reachOfMany: Reach;
   #stopped = false;
   /** A session of this link is over, and another begins. */
   #hasForgotten = false;
@@ -64,10 +68,15 @@ export class Traffic {
 
   droppedEvents = 0;
   sentUnits = 0;
+  movedBytes = 0;
+  sharedBytes = 0;
+  copiedBytes = 0;
 
   constructor(options: TrafficOptions) {
     this.#options = options;
-    const { codec, medium, limits } = options;
+    const { codec, medium, limits, reach } = options;
+    this.#reach = reach;
+    this.#reachOfMany = { ...reach, moves: false };
     this.lanes = LANES.map((_, code) => new Lane(code, codec, medium, limits.chunkBytes));
     this.#intake = new Intake({
       ...options,
@@ -100,7 +109,7 @@ export class Traffic {
     return sum;
   }
 
-  event(policy: SendPolicy, data: unknown, extra?: EventExtra): void {
+  event(policy: SendPolicy, data: unknown, extra?: EventExtra, mayMove = false): void {
     if (policy.flushes !== undefined) {
       for (const { name, keyOf } of policy.flushes) {
         const ended = latestKey(name, keyOf?.(data) ?? "");
@@ -114,7 +123,7 @@ export class Traffic {
       return;
     }
     const slot = extraSlot(extra);
-    const copy = this.#copy(data, policy.maxBytes);
+    const copy = this.#copy(data, policy.maxBytes, mayMove);
     const isLatest = policy.delivery === "latest" && extra?.sub === undefined;
     const key = isLatest ? latestKey(policy.name, policy.keyOf?.(data) ?? "") : undefined;
     const slots = slot === undefined ? [policy.name, copy.value] : [policy.name, copy.value, slot];
@@ -132,23 +141,33 @@ export class Traffic {
         `Cannot send a ${message.t}: ${this.queuedBytes} bytes wait for a slow peer already`,
       );
     }
-    const copy = "data" in message ? this.#copy(message.data, limits.messageBytes) : undefined;
+    const copy = "data" in message ? this.#copy(message.data, limits.messageBytes, true) : undefined;
     const plain = copy === undefined ? message : ({ ...message, data: undefined } as Message);
-    const rest = this.#copy(slotsOf(plain), limits.messageBytes, copy?.asBytes);
+    const rest = this.#copy(slotsOf(plain), limits.messageBytes, false, copy?.asBytes);
     const slots = rest.value as unknown[];
     if (copy !== undefined) slots[message.t === "request" ? 2 : 1] = copy.value;
     if (message.t === "reply" || message.t === "error") this.#intake.answered(message.id);
     const bytes = rest.bytes + (copy?.bytes ?? 0);
     const lowered = rest.lowered || copy?.lowered === true;
-    this.#push(lane, newEntry(typeOf(message), slots, { bytes, lowered, asBytes: (copy ?? rest).asBytes }));
+    this.#push(
+      lane,
+      newEntry(typeOf(message), slots, { bytes, lowered, asBytes: (copy ?? rest).asBytes, moves: copy?.moves }),
+    );
   }
 
-  #copy(value: unknown, maxBytes: number, forceBytes = false): Outgoing {
+  #copy(value: unknown, maxBytes: number, mayMove: boolean, forceBytes = false): Outgoing {
     const { medium, limits } = this.#options;
     const most = Math.min(maxBytes, this.#peerMessageBytes);
-    if (forceBytes) return copyOut(value, "bytes", most, limits.depth);
-    const copy = copyOut(value, medium, most, limits.depth);
-    return copy.bytes <= limits.chunkBytes ? copy : copyOut(value, "bytes", most, limits.depth);
+    const reach = mayMove ? this.#reach : this.#reachOfMany;
+    let copy = copyOut(value, forceBytes ? "bytes" : medium, most, limits.depth, reach);
+    // What moves needs no chunks: it crosses in no time, however long it is.
+    if (!copy.asBytes && copy.bytes - copy.movedBytes > limits.chunkBytes) {
+      copy = copyOut(value, "bytes", most, limits.depth);
+    }
+    this.movedBytes += copy.movedBytes;
+    this.sharedBytes += copy.sharedBytes;
+    this.copiedBytes += copy.copiedBytes;
+    return copy.moves === undefined ? copy : { ...copy, ...moveOut(copy.value, copy.moves) };
   }
 
   #push(lane: Lane, entry: Entry): void {
@@ -250,6 +269,7 @@ export class Traffic {
           ? (frames[0] as unknown[])
           : frames
         : join(frames as Uint8Array[]),
+      movesIn(unit),
     );
   }
 
@@ -422,6 +442,10 @@ export class Traffic {
 
 const NO_BODY = new Uint8Array(0);
 
+function movesIn(unit: readonly { readonly sent: Sent }[]): readonly ArrayBuffer[] | undefined {
+  return unit.some(({ sent }) => sent.moves !== undefined) ? unit.flatMap(({ sent }) => sent.moves ?? []) : undefined;
+}
+
 function clearAck(lane: Lane): void {
   lane.ackDue = false;
   lane.resendDue = false;
@@ -435,7 +459,7 @@ function latestKey(name: string, key: string): string {
 function newEntry(
   type: number,
   slots: unknown[],
-  copy: { readonly bytes: number; readonly lowered: boolean; readonly asBytes: boolean },
+  copy: Pick<Entry, "bytes" | "lowered" | "asBytes" | "moves">,
   policy?: SendPolicy,
   key?: string,
 ): Entry {
@@ -445,6 +469,7 @@ function newEntry(
     bytes: copy.bytes,
     lowered: copy.lowered,
     asBytes: copy.asBytes,
+    moves: copy.moves,
     policy,
     key,
     index: 0,

@@ -56,6 +56,8 @@ export function electronPort(port: PortLike): Transport {
   return {
     ...inner,
     name: "electron",
+    moves: false,
+    shares: false,
     open(events): Connection {
       const connection = inner.open(events);
       return {

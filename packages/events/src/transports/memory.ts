@@ -63,6 +63,8 @@ export function memoryPair(options: MemoryPairOptions = {}): [Transport, Transpo
 class MemoryEnd implements Transport, Connection {
   readonly name = "memory";
   readonly medium = "clone";
+  readonly moves = true;
+  readonly shares = true;
   readonly redials = false;
   readonly #later: (task: () => void) => void;
   #other: MemoryEnd | undefined;
@@ -94,10 +96,10 @@ class MemoryEnd implements Transport, Connection {
     return this;
   }
 
-  send(frame: Frame): boolean {
+  send(frame: Frame, moves?: readonly ArrayBuffer[]): boolean {
     if (this.#closed) return true;
     // Cloned now, as a port would: the sender may go on with its own object.
-    const copy = clone(frame);
+    const copy = clone(frame, moves);
     this.#later(() => {
       if (this.#other !== undefined) this.#other.#receive(copy);
     });
@@ -128,9 +130,9 @@ class MemoryEnd implements Transport, Connection {
   }
 }
 
-function clone(frame: Frame): Frame {
+function clone(frame: Frame, moves: readonly ArrayBuffer[] = []): Frame {
   try {
-    return structuredClone(frame);
+    return structuredClone(frame, { transfer: moves });
   } catch (cause) {
     throw new EventsError(
       "UNCLONEABLE",

@@ -13,6 +13,19 @@ export interface PortLike {
   removeEventListener?(type: string, hear: (event: any) => void): void;
   on?(type: string, hear: (value: any) => void): unknown;
   removeListener?(type: string, hear: (value: any) => void): unknown;
+  /** Ports and workers of Node have it, and nobody else. */
+  unref?(): unknown;
+}
+
+export interface PortOptions {
+  /** A SharedArrayBuffer that is posted is the same memory at the other end. Default: where both are threads of Node. */
+  readonly shares?: boolean;
+}
+
+/** A port of a page there may end in another process, whose `MessagePortMain` drops what is moved to it. */
+function isElectron(): boolean {
+  const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+  return navigator?.userAgent?.includes("Electron") === true;
 }
 
 /** Said by the side that closes: not every platform tells the other side. Frames start with a number or an array. */
@@ -22,16 +35,22 @@ export const GOODBYE = "atomiton:close";
  * Speaks over a message port. The port is started when the bus connects, after the listeners are there, and closed with
  * the link. Both sides must speak: never wrap a port whose other end is not yours.
  *
+ * Memory moves to and is shared with threads of this Node process. In a page it moves; say `shares` where the other end is
+ * a worker of this page too, and the page is cross-origin isolated.
+ *
  * @example
  * const { port1, port2 } = new MessageChannel();
  * bus.connect(portTransport(port1));
  * worker.postMessage({ port: port2 }, [port2]);
  */
-export function portTransport(port: PortLike): Transport {
+export function portTransport(port: PortLike, options: PortOptions = {}): Transport {
   let opened = false;
+  const isThread = typeof port.unref === "function";
   return {
     name: "port",
     medium: "clone",
+    moves: isThread || (typeof port.addEventListener === "function" && !isElectron()),
+    shares: options.shares ?? isThread,
     redials: false,
     open(events) {
       if (opened) throw new TypeError("Cannot open a port transport: its port is open already; use a new port");
@@ -64,10 +83,11 @@ class PortConnection implements Connection {
     port.start?.();
   }
 
-  send(frame: Frame): boolean {
+  send(frame: Frame, moves?: readonly ArrayBuffer[]): boolean {
     if (this.#closed) return true;
     try {
-      this.#port.postMessage(frame);
+      if (moves === undefined) this.#port.postMessage(frame);
+      else this.#port.postMessage(frame, moves);
     } catch (cause) {
       throw new EventsError(
         "UNCLONEABLE",

@@ -42,6 +42,8 @@ export function workerTransport(worker: WorkerLike): Transport {
   return {
     name: "worker",
     medium: "clone",
+    moves: true,
+    shares: sharesMemory(worker),
     redials: false,
     open(events) {
       if (opened) throw new TypeError("Cannot open a worker transport twice: call workerTransport again");
@@ -116,6 +118,8 @@ export function invitedBy(parent: WorkerLike): Transport {
   return {
     name: "worker",
     medium: "clone",
+    moves: true,
+    shares: sharesMemory(parent),
     redials: false,
     open(events) {
       if (opened) throw new TypeError("Cannot open a parent transport twice: call parentTransport again");
@@ -141,7 +145,7 @@ export function invitedBy(parent: WorkerLike): Transport {
       };
       early?.();
       return {
-        send: (frame) => connection?.send(frame) ?? true,
+        send: (frame, moves) => connection?.send(frame, moves) ?? true,
         close(reason = "closed") {
           if (connection) return connection.close(reason);
           if (closed) return;
@@ -195,6 +199,11 @@ function parentOfWorker(): WorkerLike {
   throw new TypeError(
     "Cannot connect to the parent: this is neither a worker nor a forked process; call parentTransport in such a script",
   );
+}
+
+/** Threads of Node do; workers of a page where it is cross-origin isolated, and then they are too. */
+function sharesMemory(thread: WorkerLike): boolean {
+  return thread.on !== undefined || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === true;
 }
 
 /** `on` first: EventEmitters of Node have both, and tell `exit` only there. */

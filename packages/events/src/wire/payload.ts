@@ -9,6 +9,8 @@
  */
 import { EventsError } from "../core/errors.ts";
 import { buildView, KIND, MARK, VIEW_TAGS } from "./raise.ts";
+import { SharedBytes } from "./shared.ts";
+import { isGiven } from "./transfer.ts";
 import type { Medium } from "./transport.ts";
 
 export interface Outgoing {
@@ -18,14 +20,40 @@ export interface Outgoing {
   readonly lowered: boolean;
   /** Lowered for bytes. */
   readonly asBytes: boolean;
+  /** Buffers in `value` that may move with it: still the sender's own, until `moveOut`. */
+  readonly moves: readonly ArrayBuffer[] | undefined;
+  readonly movedBytes: number;
+  /** Stand in shared memory, and are no part of `bytes`. */
+  readonly sharedBytes: number;
+  /** Copied, though the sender asked for a move or for shared memory. */
+  readonly copiedBytes: number;
 }
 
+/** What a medium can do with memory besides copying it. */
+export interface Reach {
+  readonly moves: boolean;
+  readonly shares: boolean;
+}
+
+const COPIES: Reach = { moves: false, shares: false };
+
 /** The copy of `value` that crosses. Throws `EventsError` UNCLONEABLE (with `path`) or LIMIT (`bytes`, `depth`). */
-export function copyOut(value: unknown, medium: Medium, maxBytes: number, maxDepth: number): Outgoing {
-  const copier = new Copier(medium, maxBytes, maxDepth);
+export function copyOut(
+  value: unknown,
+  medium: Medium,
+  maxBytes: number,
+  maxDepth: number,
+  reach: Reach = COPIES,
+): Outgoing {
+  const copier = new Copier(medium, maxBytes, maxDepth, reach);
   copier.value = copier.copy(value, "", 1);
   if (copier.bytes > maxBytes) throw copier.tooLarge();
   return copier;
+}
+
+/** Takes the buffers from the sender: `value` is another one then, with them in it. */
+export function moveOut(value: unknown, moves: readonly ArrayBuffer[]): Pick<Outgoing, "value" | "moves"> {
+  return structuredClone({ value, moves }, { transfer: moves });
 }
 
 /** One walk over one payload; what it made and measured. */
@@ -34,13 +62,19 @@ class Copier implements Outgoing {
   bytes = 0;
   lowered = false;
   readonly asBytes: boolean;
+  moves: ArrayBuffer[] | undefined;
+  movedBytes = 0;
+  sharedBytes = 0;
+  copiedBytes = 0;
+  readonly #reach: Reach;
   readonly #maxBytes: number;
   readonly #maxDepth: number;
   readonly #path: (string | number)[] = [];
 
-  constructor(medium: Medium, maxBytes: number, maxDepth: number) {
+  constructor(medium: Medium, maxBytes: number, maxDepth: number, reach: Reach) {
     this.asBytes = medium === "bytes";
     this.#maxBytes = maxBytes;
+    this.#reach = reach;
     this.#maxDepth = maxDepth;
   }
 
@@ -135,12 +169,14 @@ class Copier implements Outgoing {
       case "Error":
         return this.#error(value as Error, depth);
       case "ArrayBuffer": {
+        this.bytes += (value as ArrayBuffer).byteLength + 8;
+        if (isGiven(value as ArrayBuffer, this.#path) && this.#moves(value as ArrayBuffer)) return value;
         const copy = new Uint8Array(value as ArrayBuffer).slice();
-        this.bytes += copy.byteLength + 8;
         return this.asBytes ? this.#lower([KIND.buffer, copy]) : copy.buffer;
       }
       default:
         if (ArrayBuffer.isView(value)) return this.#view(value);
+        if (value instanceof SharedBytes) return this.#shared(value);
         if (value instanceof Error) return this.#error(value, depth);
         throw this.#uncloneable(key, describe(value, tag), true);
     }
@@ -180,7 +216,37 @@ class Copier implements Outgoing {
     return this.#lower(fields);
   }
 
+  #shared({ bytes, shared }: SharedBytes): unknown {
+    if (shared && this.#reach.shares && !this.asBytes) {
+      this.bytes += 16;
+      this.sharedBytes += bytes.byteLength;
+      return this.#lower([KIND.shared, bytes.buffer]);
+    }
+    this.bytes += bytes.byteLength + 8;
+    if (shared) this.copiedBytes += bytes.byteLength;
+    return this.#lower([KIND.shared, new Uint8Array(bytes)]);
+  }
+
+  /** Counts a buffer that the sender gave away; false where it is copied all the same. */
+  #moves(buffer: ArrayBuffer, view: ArrayBufferView | ArrayBuffer = buffer): boolean {
+    // A part of a buffer is cut out: nothing beside it crosses.
+    if (!this.#reach.moves || this.asBytes || view.byteLength !== buffer.byteLength) {
+      this.copiedBytes += view.byteLength;
+      return false;
+    }
+    this.moves ??= [];
+    if (this.moves.includes(buffer)) return true;
+    this.moves.push(buffer);
+    this.movedBytes += buffer.byteLength;
+    return true;
+  }
+
   #view(value: ArrayBufferView): unknown {
+    const { buffer } = value;
+    if (isGiven(buffer, this.#path) && this.#moves(buffer, value)) {
+      this.bytes += value.byteLength + 8;
+      return value;
+    }
     const bytes = new Uint8Array(value.byteLength);
     bytes.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     this.bytes += bytes.byteLength + 8;

@@ -1,5 +1,6 @@
 /** What payload.ts lowered becomes itself again here; what no sender makes is refused. */
 import { EventsError } from "../core/errors.ts";
+import { isSharedMemory, SharedBytes } from "./shared.ts";
 
 export const MARK = "\u0001";
 export const KIND = {
@@ -12,6 +13,7 @@ export const KIND = {
   error: 6,
   view: 7,
   buffer: 8,
+  shared: 9,
 } as const;
 
 const VIEWS = [
@@ -104,6 +106,10 @@ function raiseMark(fields: unknown): unknown {
     case KIND.buffer:
       if (!(first instanceof Uint8Array)) throw malformed();
       return first.slice().buffer;
+    case KIND.shared:
+      if (isSharedMemory(first)) return SharedBytes.received(first);
+      if (!(first instanceof Uint8Array)) throw malformed();
+      return SharedBytes.received(first.slice().buffer);
     default:
       throw malformed();
   }
@@ -149,7 +155,9 @@ export function measure(value: unknown, maxBytes: number, maxDepth: number): num
     } else if (Array.isArray(item)) {
       bytes += 5;
       if (item.length > maxBytes) throw oversize();
-      for (let i = 0; i < item.length; i++) walk(item[i], depth + 1);
+      // Shared memory stands in its mark and nowhere else.
+      if (item.length === 2 && item[0] === KIND.shared && isSharedMemory(item[1])) bytes += 16;
+      else for (let i = 0; i < item.length; i++) walk(item[i], depth + 1);
     } else if (ArrayBuffer.isView(item)) bytes += item.byteLength + 8;
     else if (Object.getPrototypeOf(item) === Object.prototype) {
       bytes += 5;

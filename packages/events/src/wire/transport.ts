@@ -33,9 +33,9 @@ export interface Connection {
    * Hands one frame to the medium, in order. Called by the session only, only between `onOpen` and `onClose`.
    * The frame belongs to the transport from here on. False when the medium is full: wait for `onDrain`.
    * Never throws for a dead medium (that reports itself through `onClose`); throws `EventsError("UNCLONEABLE")` when
-   * the platform cannot clone the frame.
+   * the platform cannot clone the frame. `moves` are buffers in it that move, where the transport says that it can.
    */
-  send(frame: Frame): boolean;
+  send(frame: Frame, moves?: readonly ArrayBuffer[]): boolean;
   /** Idempotent. Frames already handed over are sent first where the medium can. */
   close(reason?: string): void;
 }
@@ -44,6 +44,10 @@ export interface Transport {
   /** For people: "memory", "port", "websocket". */
   readonly name: string;
   readonly medium: Medium;
+  /** Takes ArrayBuffers over without a copy: the second argument of `send`. On media that clone. Default: it copies. */
+  readonly moves?: boolean;
+  /** The ends are threads of one process: a SharedArrayBuffer in a frame is the same memory there. Default: false. */
+  readonly shares?: boolean;
   /**
    * True when `open` may be called again after `onClose` to dial a new connection to the same peer (WebSocket client);
    * false for a connection that was handed to us (a port, an accepted socket): its end is the transport's end.
