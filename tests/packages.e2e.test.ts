@@ -128,3 +128,17 @@ test("[E-PKG-4] Vite and Rolldown bundle a page without anything of Node, and th
     expect(run(bundle), bundle).toEqual({ status: 0, out: "Hello, 5\n" });
   }
 });
+
+test("[E-PKG-6] bundles contain only what their programs use, and stay within their budgets", () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/bundle-size.mjs"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
+});
+
+test("[E-PKG-6] a bundle over its budget fails, and says by how much", () => {
+  const args = ["scripts/bundle-size.mjs", "--budget=20000"];
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/the core.*: \d+ bytes, the budget is 20000/)]);
+});
