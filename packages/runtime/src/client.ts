@@ -18,7 +18,14 @@ import {
 } from "./contract.ts";
 import { RuntimeError, type RuntimeErrorCode } from "./errors.ts";
 
-export type { CancelOptions, Execution } from "./client/execution.ts";
+export type {
+  CancelOptions,
+  Execution,
+  InspectOptions,
+  InspectReply,
+  InspectTarget,
+  VerifiedBreakpoint,
+} from "./client/execution.ts";
 export type { ExecutionMessage } from "./client/watch.ts";
 export * from "./contract.ts";
 export { RuntimeError } from "./errors.ts";
@@ -141,6 +148,10 @@ export class RuntimeClient {
       executionId,
       links: this.#links,
       cancel: (options) => this.cancel(executionId, options),
+      ask: (name, input) => {
+        const command = name === "runtime:inspect" ? {} : { commandId: newId() };
+        return this.#ask<any>(this.events.request(name, { executionId, ...command, ...input } as never));
+      },
       check: () => this.#check(executionId),
     });
     this.#open.add(execution);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import type { Clock } from "@atomiton/events";
@@ -8,21 +8,34 @@ import { openBlobStore, type BlobStore } from "./blobs/blob-store.ts";
 import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
 import type { Blueprint } from "./blueprint/model.ts";
-import type { ExecState, ExecutionInfo, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
+import type {
+  Breakpoint,
+  ExecState,
+  ExecutionInfo,
+  RuntimeMessage,
+  RuntimeProgress,
+  RuntimeState,
+} from "./contract.ts";
 import { checkInputs, inputsText } from "./engine/blueprint-inputs.ts";
 import { systemClock } from "./engine/clock.ts";
 import { constructs } from "./engine/constructs.ts";
+import type { ExecutionControl } from "./engine/execution-control.ts";
 import { Execution } from "./engine/execution.ts";
 import { readFileInputs } from "./engine/file-input.ts";
 import { HOST_CONCURRENCY, type EngineHost } from "./engine/host.ts";
+import { Keeper } from "./engine/keeper.ts";
 import { Listeners } from "./engine/listeners.ts";
 import type { Plan } from "./engine/plan.ts";
 import { Plans, type BlueprintTarget } from "./engine/plans.ts";
+import type { OnUnknown } from "./engine/recall.ts";
 import type { ExecutionHistory } from "./engine/recorder.ts";
 import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
-import { RuntimeError } from "./errors.ts";
+import { RuntimeError, type RtError } from "./errors.ts";
+import type { OpenFile } from "./journal/data-folder.ts";
+import type { Retention, Unfinished } from "./journal/execution-store.ts";
 import { openLibrary, type Library } from "./library/index.ts";
 import { coreNodes } from "./nodes/index.ts";
+import { Pool } from "./pool/pool.ts";
 
 export type { BlueprintTarget } from "./engine/plans.ts";
 
@@ -35,8 +48,19 @@ export interface RuntimeOptions {
   catalog?: NodeCatalog;
   /** Node attempts at once, over all executions. Default 64. */
   concurrency?: number;
-  /** Where files are kept (`<dataDir>/blobs`). Default: a folder in the system's temporary one, removed by `close`. */
+  /** Threads and processes that nodes run in at once. Default: one a core. */
+  workers?: number;
+  /**
+   * Where executions and files are kept: with it they survive the process, and `recover` goes on with them. One runtime at
+   * a time has it (`LOCKED`). Default: executions end with the process, and files are in a temporary folder until `close`.
+   */
   dataDir?: string;
+  /** Of finished executions in `dataDir`. Default: the last 1,000, for 30 days. */
+  retention?: Retention;
+  /** What happens to a node of effect `write` whose host died, where its Blueprint says nothing. Default `fail`. */
+  onUnknown?: OnUnknown;
+  /** Opens journals in `dataDir`; for tests of disks that fail. Default: files. */
+  openJournal?: OpenFile;
   /** Instead of `dataDir`. Not closed by `close`. */
   blobs?: BlobStore;
   /** Name to value. A Blueprint gets those that it lists; they show nowhere. */
@@ -61,6 +85,16 @@ export interface ExecuteOptions {
   priority?: number;
   /** Milliseconds since 1970: cancelled when it passes. */
   deadline?: number;
+  /** In force from the start. */
+  breakpoints?: readonly Breakpoint[];
+  /** `debug`: stops before the first instance. Default `run`. */
+  mode?: "run" | "debug";
+}
+
+/** One that `recover` has seen. `error`: why it cannot go on. */
+export interface Recovered {
+  readonly executionId: string;
+  readonly error?: unknown;
 }
 
 /** An execution as lists show it. */
@@ -86,6 +120,8 @@ export interface RuntimeGauge {
   /** Named locks that are held. */
   locks: number;
   listeners: number;
+  /** Threads and processes of the pool. */
+  workers: number;
 }
 
 /** Node instances of finished executions that are kept, all together: large graphs are kept for less long. */
@@ -115,6 +151,10 @@ export class Runtime {
   /** Ids whose `execute` is under way. */
   readonly #opening = new Set<string>();
   readonly #listeners: Listeners;
+  readonly #keeper: Keeper<ExecutionEntry> | undefined;
+  /** Executions that could not be taken up again, and why. */
+  readonly #stuck = new Map<string, ExecutionEntry>();
+  readonly #pool: Pool;
   #closing: Promise<void> | undefined;
 
   constructor(options: RuntimeOptions = {}) {
@@ -129,6 +169,7 @@ export class Runtime {
     this.#folders = [this.dir, ...(options.fileFolders ?? [])];
     this.#keep = options.keep ?? 100;
     this.#listeners = new Listeners(options.onError ?? warn);
+    this.#pool = new Pool(options.clock ?? systemClock, options.workers ?? availableParallelism());
     this.#host = {
       clock: options.clock ?? systemClock,
       random: options.random ?? Math.random,
@@ -136,9 +177,14 @@ export class Runtime {
       locks: new HostLocks(),
       pace: new Pace(),
       blobs: this.blobs,
+      pool: this.#pool,
       name: hostname(),
       vars: options.vars ?? {},
+      onUnknown: options.onUnknown ?? "fail",
     };
+    const { dataDir: dir, retention, openJournal: openFile } = options;
+    const { clock, name, blobs } = this.#host;
+    this.#keeper = dir === undefined ? undefined : new Keeper({ dir, clock, host: name, blobs, retention, openFile });
   }
 
   /**
@@ -154,7 +200,7 @@ export class Runtime {
   ): Promise<string> {
     const id = options.executionId ?? randomUUID();
     this.#refuseClosed();
-    if (this.#executions.has(id) || this.#opening.has(id)) {
+    if (this.#executions.has(id) || this.#opening.has(id) || this.#keeper?.has(id)) {
       throw new RuntimeError(
         "E_STATE",
         `Cannot start the execution "${id}": there is one of this id; choose another id`,
@@ -170,24 +216,57 @@ export class Runtime {
       const secrets = this.#secretsOf(plan);
       const values = await this.#inputsOf(blueprint, input);
       this.#refuseClosed();
+      const { deadline, priority = 0 } = options;
+      const accepted = { id, target, plan, input: values, secrets, priority, deadline };
+      const journal = await this.#keeper?.begin(accepted);
       const execution = new Execution({
         id,
         plan,
         input: values,
         secrets,
-        priority: options.priority ?? 0,
-        deadline: options.deadline,
+        priority,
+        deadline,
+        ...(journal ? { journal } : {}),
+        stopsAtEntry: options.mode === "debug",
         host: this.#host,
         tell: (message) => this.#listeners.tell(message),
         isHeard: () => this.#listeners.isHeard(id),
         onEnd: (ended) => this.#letGo(ended),
       });
+      if (options.breakpoints) execution.control.setBreakpoints(options.breakpoints);
       this.#executions.set(id, execution);
       setImmediate(() => execution.start());
       return id;
     } finally {
       this.#opening.delete(id);
     }
+  }
+
+  /**
+   * Goes on with the executions of `dataDir` that had not ended when their host did, or with one of them. What had
+   * settled is not run again; what was running is, where its effect allows. Resolves when all are under way, with those
+   * that cannot go on: `PLAN_CHANGED`, `JOURNAL`, `BLOB_LOST`, `NOT_YET` (secrets). They stay as they are.
+   * Rejects with `LOCKED` when another host has the folder. Without `dataDir` there is nothing to recover.
+   * @example
+   * const runtime = new Runtime({ dir: "blueprints", dataDir: "data" });
+   * for (const { executionId, error } of await runtime.recover()) if (error) console.error(executionId, error);
+   */
+  async recover({ executionId }: { executionId?: string } = {}): Promise<Recovered[]> {
+    const store = await this.#keeper?.open();
+    const all: Recovered[] = [];
+    for (const left of (await store?.unfinished()) ?? []) {
+      const id = left.past.created?.id ?? left.place;
+      if (executionId !== undefined && id !== executionId) continue;
+      try {
+        if (left.error !== undefined) throw left.error;
+        await this.#resume(left);
+        all.push({ executionId: id });
+      } catch (error) {
+        this.#stuck.set(id, stuckEntry(id, left, error));
+        all.push({ executionId: id, error });
+      }
+    }
+    return all;
   }
 
   /** Calls `hear` with each progress of the execution, at most ten a second, the last one always. Returns what stops it. */
@@ -203,6 +282,8 @@ export class Runtime {
    * `UNKNOWN_EXECUTION`.
    */
   async waitForCompletion(executionId: string): Promise<Record<string, unknown>> {
+    const summary = this.#executions.has(executionId) ? undefined : this.#keeper?.summary(executionId);
+    if (summary) return await this.#keeper!.result(summary);
     return await this.#find(executionId).wait();
   }
 
@@ -217,22 +298,23 @@ export class Runtime {
 
   /** The state of an execution and of all its instances, as of its last sequence number. Throws `UNKNOWN_EXECUTION`. */
   snapshot(executionId: string): RuntimeState {
-    return this.#find(executionId).snapshot();
+    return this.#kept(executionId)?.snapshot ?? this.#find(executionId).snapshot();
   }
 
   /** What a client that comes late needs beside the snapshot. Throws `UNKNOWN_EXECUTION`. */
   history(executionId: string): ExecutionHistory {
-    return this.#find(executionId).history();
+    return this.#kept(executionId)?.history ?? this.#find(executionId).history();
   }
 
   /** Throws `UNKNOWN_EXECUTION`. */
   execution(executionId: string): ExecutionEntry {
-    return entryOf(this.#find(executionId));
+    return this.#stuck.get(executionId) ?? this.#kept(executionId)?.entry ?? entryOf(this.#find(executionId));
   }
 
   /** Those that run, and the last that ended, oldest first. */
   executions(): ExecutionEntry[] {
-    return [...this.#executions.values()].map(entryOf);
+    const before = (this.#keeper?.entries() ?? []).filter(({ executionId }) => !this.#executions.has(executionId));
+    return [...before, ...this.#stuck.values(), ...[...this.#executions.values()].map(entryOf)];
   }
 
   /**
@@ -247,6 +329,11 @@ export class Runtime {
     return execution.state;
   }
 
+  /** To pause, step, debug and feed an execution. Throws `UNKNOWN_EXECUTION`. */
+  control(executionId: string): ExecutionControl {
+    return this.#find(executionId).control;
+  }
+
   /** What it holds right now. */
   gauge(): RuntimeGauge {
     const { slots, locks } = this.#host;
@@ -256,6 +343,7 @@ export class Runtime {
       waitingForSlot: slots.waiting,
       locks: locks.size,
       listeners: this.#listeners.count,
+      workers: this.#pool.gauge().members,
     };
   }
 
@@ -266,12 +354,46 @@ export class Runtime {
   close({ reason = "the host was stopped" }: { reason?: string } = {}): Promise<void> {
     this.#closing ??= (async () => {
       const running = [...this.#executions.values()].filter((execution) => !execution.isOver);
-      for (const execution of running) execution.cancel(reason);
+      for (const execution of running) {
+        if (this.#keeper) execution.release(reason);
+        else execution.cancel(reason);
+      }
       await Promise.all(running.map((execution) => execution.ended()));
+      await this.#keeper?.close();
       this.#listeners.close();
+      await this.#pool.close();
       if (this.#ownsBlobs) await this.blobs.close();
     })();
     return this.#closing;
+  }
+
+  async #resume(left: Unfinished): Promise<void> {
+    const { past } = left;
+    const { id, target, priority, deadline } = past.created!;
+    const plan = await this.#plans.of(target);
+    const secrets = this.#secretsOf(plan);
+    const { journal, input } = await this.#keeper!.resume(left, plan);
+    const execution = new Execution({
+      id,
+      plan,
+      input,
+      secrets,
+      priority,
+      deadline,
+      ...(journal ? { journal } : {}),
+      past,
+      host: this.#host,
+      tell: (message) => this.#listeners.tell(message),
+      isHeard: () => this.#listeners.isHeard(id),
+      onEnd: (ended) => this.#letGo(ended),
+    });
+    this.#executions.set(id, execution);
+    setImmediate(() => execution.start());
+  }
+
+  /** Of an execution that an earlier host finished. */
+  #kept(executionId: string): ReturnType<Keeper<ExecutionEntry>["summary"]> {
+    return this.#executions.has(executionId) ? undefined : this.#keeper?.summary(executionId);
   }
 
   #refuseClosed(): void {
@@ -316,6 +438,7 @@ export class Runtime {
 
   /** The oldest finished ones go; the one that has just ended stays for whoever waits for it. */
   #letGo(ended: Execution): void {
+    this.#keeper?.finish(ended, entryOf(ended));
     // Moved to the end: the map's order is the order in which finished ones are let go.
     this.#executions.delete(ended.id);
     this.#executions.set(ended.id, ended);
@@ -330,6 +453,27 @@ export class Runtime {
       count--;
     }
   }
+}
+
+/** It stands where it stood: held. */
+function stuckEntry(executionId: string, { past }: Unfinished, thrown: unknown): ExecutionEntry {
+  const { created, createdAt, startedAt } = past;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const code = thrown instanceof RuntimeError ? thrown.code : "JOURNAL";
+  const error: RtError = { code, class: "internal", message, retryable: true };
+  return {
+    executionId,
+    state: "paused",
+    blueprint: created?.blueprint ?? { id: "", name: "", version: "" },
+    queuedAt: createdAt,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    error,
+    seq: 0,
+    planHash: created?.planHash ?? "",
+    nodes: 0,
+    late: 0,
+    scopes: 0,
+  };
 }
 
 function entryOf(execution: Execution): ExecutionEntry {

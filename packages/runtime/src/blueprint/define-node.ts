@@ -125,7 +125,10 @@ export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S ext
   /** Of `rawConfig`: keys whose texts are JSONata as a whole, over `in`, `run`, and where the node goes through items `item` and `index`. Checked with the Blueprint. */
   readonly expressions?: readonly (keyof z.infer<S> & string)[];
   readonly effect: Effect;
+  /** inline: in the host's own thread. thread, process: in one of the host's pool, which needs `module`. */
   readonly runsOn: RunsOn;
+  /** Where threads and processes load it: `import.meta.url`, in a module that exports it. */
+  readonly module?: string;
   readonly resources?: { cpu?: number; memory?: `${number}Mi`; exclusive?: string };
   readonly liveConfig?: readonly (keyof z.infer<S> & string)[];
   readonly cache?: "never" | "inputs";

@@ -1,9 +1,34 @@
 /** One execution, as a client holds it: its result to await, its events to hear or to iterate, and its end to ask for. */
-import type { ExecState, RuntimeBus, RuntimeErrorEvent, RuntimeProgress } from "../contract.ts";
+import type {
+  Breakpoint,
+  ExecState,
+  RuntimeBus,
+  RuntimeCommands,
+  RuntimeErrorEvent,
+  RuntimeProgress,
+} from "../contract.ts";
 import { RuntimeError } from "../errors.ts";
 import type { LinkWatch } from "./link-watch.ts";
 import { Reader } from "./reader.ts";
 import { isTerminal, watch, type ExecutionMessage } from "./watch.ts";
+
+export type AskName = "runtime:pause" | "runtime:resume" | "runtime:breakpoint" | "runtime:inspect" | "runtime:input";
+/** Without the id of the execution, which the handle knows. */
+export type AskInput<K extends AskName> = WithoutId<RuntimeCommands[K]["input"]>;
+type WithoutId<T> = T extends unknown ? Omit<T, "executionId"> : never;
+
+export type VerifiedBreakpoint = RuntimeCommands["runtime:breakpoint"]["reply"]["breakpoints"][number];
+/** A port, the configuration, the error or the log of an instance; an expression at a stop; a value by its reference. */
+export type InspectTarget = RuntimeCommands["runtime:inspect"]["input"]["target"];
+export type InspectReply = RuntimeCommands["runtime:inspect"]["reply"];
+export interface InspectOptions {
+  /** Part of a list, of an object's keys or of a text. At most 10,000. */
+  readonly range?: { start: number; count: number };
+  /** Levels of lists and objects. Default 32. */
+  readonly depth?: number;
+  /** Above it the value is cut. Default 32 KiB, at most 1 MiB. */
+  readonly maxBytes?: number;
+}
 
 export interface CancelOptions {
   readonly reason?: string;
@@ -27,6 +52,21 @@ export interface Execution extends PromiseLike<Record<string, unknown>>, AsyncIt
   onProgress(hear: (progress: RuntimeProgress) => void): () => void;
   /** Asks the host to cancel; resolves with the state it is then in. The end itself is in `result`. */
   cancel(options?: CancelOptions): Promise<ExecState>;
+  /**
+   * Starts nothing more. `drain` (default): what runs ends by itself; `now`: what may be repeated is ended and begins
+   * again later. Resolves with the state, `pausing` or `paused`. Rejects with E_STATE on an execution that is over.
+   */
+  pause(mode?: "drain" | "now"): Promise<ExecState>;
+  /** Goes on, and leaves every stop; with a `stopId` that stop alone. Rejects with E_STATE on an execution that is over. */
+  resume(stopId?: string): Promise<ExecState>;
+  /** Runs one instance (`over`), up to the first inside it (`into`) or its scope (`out`), and stops at what follows. */
+  step(kind: "over" | "into" | "out", stopId?: string): Promise<ExecState>;
+  /** Replaces all breakpoints of this execution; says of each whether it stands. Needs `debug:execution`. */
+  setBreakpoints(breakpoints: readonly Breakpoint[]): Promise<VerifiedBreakpoint[]>;
+  /** Reads a value: bounded, in pages. Rejects with INVALID_INPUT where there is none. */
+  inspect(target: InspectTarget, options?: InspectOptions): Promise<InspectReply>;
+  /** At a stop: puts `value` in place of an input (before the node ran) or of an output (after). */
+  override(stopId: string, port: string, value: unknown): Promise<void>;
   /** Stops watching. The execution goes on; `result` rejects with CLOSED if it has not settled. */
   close(): void;
 }
@@ -36,6 +76,8 @@ export interface ExecutionParts {
   readonly executionId: string;
   readonly links: LinkWatch;
   cancel(options: CancelOptions | undefined): Promise<ExecState>;
+  /** Sends a command about this execution; failures are `RuntimeError` where they come from the runtime. */
+  ask<K extends AskName>(name: K, input: AskInput<K>): Promise<RuntimeCommands[K]["reply"]>;
   /** Rejects when the host does not know it; asked again when another session with a host began. */
   check(): Promise<void>;
 }
@@ -137,6 +179,30 @@ export class WatchedExecution implements Execution {
 
   cancel(options?: CancelOptions): Promise<ExecState> {
     return this.#parts.cancel(options);
+  }
+
+  async pause(mode: "drain" | "now" = "drain"): Promise<ExecState> {
+    return (await this.#parts.ask("runtime:pause", { mode })).state;
+  }
+
+  async resume(stopId?: string): Promise<ExecState> {
+    return (await this.#parts.ask("runtime:resume", stopId === undefined ? {} : { stopId })).state;
+  }
+
+  async step(step: "over" | "into" | "out", stopId?: string): Promise<ExecState> {
+    return (await this.#parts.ask("runtime:resume", stopId === undefined ? { step } : { step, stopId })).state;
+  }
+
+  async setBreakpoints(breakpoints: readonly Breakpoint[]): Promise<VerifiedBreakpoint[]> {
+    return (await this.#parts.ask("runtime:breakpoint", { op: "set", breakpoints: [...breakpoints] })).breakpoints;
+  }
+
+  inspect(target: InspectTarget, options: InspectOptions = {}): Promise<InspectReply> {
+    return this.#parts.ask("runtime:inspect", { target, ...options });
+  }
+
+  async override(stopId: string, port: string, value: unknown): Promise<void> {
+    await this.#parts.ask("runtime:input", { kind: "override", stopId, port, value: { t: "json", v: value } });
   }
 
   close(): void {

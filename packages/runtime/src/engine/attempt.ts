@@ -4,6 +4,7 @@
  * grace is over is given up, and whatever comes from it later is dropped.
  */
 import { NodeError, RuntimeError, type RtError } from "../errors.ts";
+import { runsApart } from "../pool/pool.ts";
 import { runBlueprint } from "./blueprint-node.ts";
 import type { LoopConfig } from "./constructs.ts";
 import { makeContext, type Prepared } from "./context.ts";
@@ -183,13 +184,15 @@ export class Attempt {
   async #evaluate(inputs: Record<string, unknown>): Promise<Prepared | string> {
     const { node, signal } = this;
     const seen = this.expressionScope(inputs);
-    if (node.when && this.number === 1 && !isTrue(await node.when.evaluate(seen, signal))) return "when: is false";
+    const memory = this.scope.memory.get(node.id);
+    if (node.when && this.number === 1 && !memory?.hasRun && !isTrue(await node.when.evaluate(seen, signal)))
+      return "when: is false";
     let config = node.staticConfig;
     if (node.config) {
       const value = (await node.config.evaluate(seen, signal)) as object;
       config = parseConfig(node.def, { ...value, ...node.rawConfig });
     }
-    return { inputs, config, idempotencyKey: await this.#idempotencyKey(seen) };
+    return { inputs, config, idempotencyKey: memory?.key ?? (await this.#idempotencyKey(seen)) };
   }
 
   async #idempotencyKey(seen: ExpressionScope): Promise<string | undefined> {
@@ -216,14 +219,38 @@ export class Attempt {
   proceed(): void {
     if (this.isOver) return;
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
-    const prepared = this.prepared!;
     this.#start();
+    const stored = this.scheduler.journal?.started(this);
+    if (stored) this.#runOnce(stored);
+    else this.#runNode(this.prepared!);
+  }
+
+  /** Runs the node when its start is on the disk; an abort does not wait for a disk that fails. */
+  #runOnce(stored: Promise<void>): void {
+    let isWaiting = true;
+    const go = (run: () => void): void => {
+      if (isWaiting && !this.isOver) run();
+      isWaiting = false;
+    };
+    this.onAbort(() => go(() => this.#finish({ kind: "cancelled" })));
+    stored.then(
+      () => go(() => this.#runNode(this.prepared!)),
+      (error: unknown) => go(() => this.#fail(error)),
+    );
+  }
+
+  #runNode(prepared: Prepared): void {
     const { node } = this;
     if (node.kind === "loop") return runLoop(this, prepared.inputs, prepared.config as LoopConfig);
     if (node.kind === "blueprint") return runBlueprint(this, prepared.inputs);
     let result: Promise<unknown>;
     try {
-      result = node.def.run(makeContext(this, prepared));
+      const ctx = makeContext(this, prepared);
+      result = runsApart(node.def)
+        ? this.holdFor(
+            this.scheduler.host.pool.run(node.def, ctx, { streams: node.streamsTo !== undefined || node.readsStreams }),
+          )
+        : node.def.run(ctx);
     } catch (error) {
       result = Promise.reject(error);
     }

@@ -43,13 +43,13 @@ class Context implements NodeContext<any, any, any> {
     return this.#attempt.number;
   }
   get recovery(): number {
-    return 0;
+    return this.#attempt.scheduler.facts.past?.deaths ?? 0;
   }
   get idempotencyKey(): string {
     return this.#prepared.idempotencyKey ?? instanceKey(this.executionId, this.path);
   }
   get fence(): number {
-    return 1;
+    return this.#attempt.scheduler.facts.epoch;
   }
   get in(): Of<"in"> {
     return (this.#in ??= withStreams(this.#attempt, this.#prepared.inputs));
@@ -125,6 +125,7 @@ class Context implements NodeContext<any, any, any> {
       if (steps.has(key)) return steps.get(key) as never;
       const result = await work();
       steps.set(key, result);
+      await attempt.scheduler.journal?.step(attempt.path, key, result);
       return result;
     };
   }
@@ -132,7 +133,9 @@ class Context implements NodeContext<any, any, any> {
   get heartbeat(): Of<"heartbeat"> {
     const attempt = this.#attempt;
     return (state) => {
-      if (!isLate(attempt)) memoryOf(attempt).heartbeat = state;
+      if (isLate(attempt)) return;
+      memoryOf(attempt).heartbeat = state;
+      attempt.scheduler.journal?.heartbeat(attempt.path, state);
     };
   }
   get lastHeartbeat(): unknown {

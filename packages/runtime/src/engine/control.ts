@@ -21,6 +21,9 @@ interface Step {
 export class Control {
   #isHolding = false;
   #step: Step | undefined;
+  #isEntering = false;
+  /** The stop at the entry is over, or there was none. */
+  #hasEntered = true;
   #kept: Ready[] = [];
   readonly #marks = new Map<Scope, Set<number>>();
 
@@ -29,6 +32,10 @@ export class Control {
   }
   get isStepping(): boolean {
     return this.#step !== undefined;
+  }
+  /** Why a marked instance stops. */
+  get reason(): "step" | "entry" {
+    return this.#hasEntered ? "step" : "entry";
   }
   /** Instances that are held without a stop. */
   get kept(): readonly Ready[] {
@@ -44,6 +51,7 @@ export class Control {
   /** Holds nothing any more. Returns what was kept. */
   release(): Ready[] {
     this.#isHolding = false;
+    this.#hasEntered = true;
     this.#step = undefined;
     this.#marks.clear();
     const kept = this.#kept;
@@ -51,9 +59,17 @@ export class Control {
     return kept;
   }
 
+  /** The first instance that becomes ready stops. */
+  stopAtEntry(): void {
+    this.#isHolding = true;
+    this.#isEntering = true;
+    this.#hasEntered = false;
+  }
+
   /** Returns what may start now. */
   step(kind: StepKind, scope: Scope, node: number): Ready[] {
     this.hold();
+    this.#hasEntered = true;
     this.#step = { kind, scope, node, isLanding: false };
     const free = this.#kept.filter((entry) => this.mayStart(entry.scope, entry.node));
     this.#kept = this.#kept.filter((entry) => !free.includes(entry));
@@ -77,6 +93,10 @@ export class Control {
 
   /** An instance has become ready. */
   ready(scope: Scope, node: number): void {
+    if (this.#isEntering) {
+      this.#isEntering = false;
+      this.#mark(scope, node);
+    }
     const step = this.#step;
     if (!step) return;
     const { parent } = scope;

@@ -6,10 +6,14 @@
  */
 import type { ExecState, NodeState, RuntimeMessage, RuntimeState } from "../contract.ts";
 import { RuntimeError, type RtError } from "../errors.ts";
+import type { ExecutionJournal } from "../journal/execution-journal.ts";
+import type { Past } from "../journal/past.ts";
 import { scopeOutputs } from "./blueprint-node.ts";
 import type { StepKind } from "./control.ts";
+import { ExecutionControl } from "./execution-control.ts";
 import { CancelReason, toRtError } from "./failure.ts";
 import { EXECUTION_CONCURRENCY, GRACE_MS, type EngineHost } from "./host.ts";
+import { EventGate, JournalWriter } from "./journal-writer.ts";
 import type { Plan } from "./plan.ts";
 import { Recorder, type ExecutionHistory } from "./recorder.ts";
 import { makeRedact, type Redact } from "./redact.ts";
@@ -30,6 +34,12 @@ export interface ExecutionSeed {
   readonly priority: number;
   /** Milliseconds since 1970: cancelled when it passes. */
   readonly deadline: number | undefined;
+  /** Stands still before its first instance. */
+  readonly stopsAtEntry?: boolean;
+  /** Left out: nothing is kept, and it ends with its process. */
+  readonly journal?: ExecutionJournal;
+  /** What was recorded of it by hosts that are gone, this host's claim included. */
+  readonly past?: Past;
   readonly host: EngineHost;
   readonly tell: (message: RuntimeMessage) => void;
   readonly isHeard: () => boolean;
@@ -52,7 +62,14 @@ export class Execution {
   error: RtError | undefined;
   /** Node instances known so far. */
   total = 0;
+  readonly control: ExecutionControl;
+  /** One more with each host that takes it over. */
+  readonly epoch: number;
   readonly #seed: ExecutionSeed;
+  readonly #journal: JournalWriter | undefined;
+  readonly #gate: EventGate | undefined;
+  /** Whoever waits for its end has been told. */
+  #isSettled = false;
   readonly #recorder: Recorder;
   readonly #scheduler: Scheduler;
   readonly #transitions: Transitions;
@@ -72,18 +89,26 @@ export class Execution {
   readonly #ended: (() => void)[] = [];
 
   constructor(seed: ExecutionSeed) {
-    const { id, plan, host, tell, isHeard } = seed;
+    const { id, plan, host, journal, past, isHeard } = seed;
     this.id = id;
     this.plan = plan;
     this.total = plan.root.instances;
-    this.queuedAt = host.clock.now();
+    this.queuedAt = past?.createdAt ?? host.clock.now();
+    this.epoch = past?.epoch ?? 1;
     this.#seed = seed;
     this.#redact = makeRedact(seed.secrets);
+    if (journal) {
+      const { clock, blobs } = host;
+      this.#journal = new JournalWriter({ journal, blobs, redact: this.#redact, clock, past });
+      this.#gate = new EventGate(journal, seed.tell);
+      journal.onFailure = (error) => this.#storageFailed(error);
+    }
     this.#recorder = new Recorder({
       executionId: id,
+      epoch: this.epoch,
       clock: host.clock,
       redact: this.#redact,
-      tell,
+      tell: this.#gate ? (message) => this.#gate!.tell(message) : seed.tell,
       isHeard,
     });
     this.#transitions = new Transitions(id, this.#recorder);
@@ -99,13 +124,17 @@ export class Execution {
         concurrency: blueprint.policy.concurrency ?? EXECUTION_CONCURRENCY,
         run: { id, blueprintId: blueprint.id, blueprintName: blueprint.name, startedAt: this.queuedAt },
         secrets: seed.secrets,
+        epoch: this.epoch,
+        past,
         unhandled: (error) => this.#unhandled(error),
         stopped: () => this.#hold(false),
         quiet: () => this.#quiet(),
       },
       this.#recorder,
       this.#transitions,
+      this.#journal,
     );
+    this.control = new ExecutionControl(this, plan, this.#scheduler, this.#redact);
   }
 
   get state(): ExecState {
@@ -132,9 +161,9 @@ export class Execution {
   /** Begins. Does nothing when it was cancelled while it was queued. */
   start(): void {
     if (this.state !== "queued") return;
-    const { plan, host, input, deadline } = this.#seed;
+    const { plan, host, input, deadline, past } = this.#seed;
     const { root, blueprint } = plan;
-    this.startedAt = host.clock.now();
+    this.startedAt = past?.startedAt ?? host.clock.now();
     this.#startedTick = host.clock.monotonic();
     this.total = root.instances;
     const { progress } = this.#scheduler;
@@ -145,8 +174,8 @@ export class Execution {
         blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
         planHash: plan.hash,
         host: host.name,
-        resumed: false,
-        recovery: 0,
+        resumed: past !== undefined,
+        recovery: past?.deaths ?? 0,
         total: root.instances,
         input: { ...input },
       }),
@@ -157,11 +186,17 @@ export class Execution {
     this.#active.start();
     if (deadline !== undefined) {
       const expire = (): void => this.#expire("its deadline has passed");
-      this.#timers.push(host.clock.after(Math.max(0, deadline - this.startedAt), expire));
+      this.#timers.push(host.clock.after(Math.max(0, deadline - host.clock.now()), expire));
     }
     this.#hasBegun = true;
+    if (past?.pause) this.#hold(false);
+    if (this.#seed.stopsAtEntry) this.#scheduler.control.stopAtEntry();
     this.#scheduler.open({ template: root, prefix: "", inputs: input, onEnd: (scope) => this.#rootEnded(scope) });
     this.#scheduler.turn();
+    if (past?.cancel) {
+      const { error } = past.cancel;
+      this.#cancel(new CancelReason("cancel", error.message, host.clock.now(), GRACE_MS), error);
+    }
   }
 
   /** Asks it to end. True when this call, or an earlier one, decides how it ends; false when it was over. */
@@ -174,20 +209,24 @@ export class Execution {
     });
   }
 
-  /**
-   * Starts no attempt from here on. `drain`: those that run end by themselves; `now`: those that may be repeated are
-   * ended, and begin again later, without using up a retry. Gives the paths of those that still run.
-   * On one that is pausing or paused it changes nothing, but that `now` goes further than `drain`.
-   */
+  /** This, `resume` and `step` as `ExecutionControl` says. */
   pause(mode: "drain" | "now"): string[] {
     if (!isSteerable(this.state)) throw this.#refusal("pause");
     this.#hold(mode === "now");
     return this.#scheduler.runningPaths();
   }
 
-  /** Goes on, and leaves every stop; with a `stopId` that one alone. On one that runs, or a stop that was left: nothing. */
   resume(stopId?: string): void {
     if (!isSteerable(this.state)) throw this.#refusal("resume");
+    const { journal } = this.#seed;
+    if (journal?.failure) {
+      // What could not be stored goes first.
+      journal.retry().then(
+        () => isSteerable(this.state) && this.resume(stopId),
+        (error: Error) => this.#storageFailed(error),
+      );
+      return;
+    }
     const scheduler = this.#scheduler;
     const { stops } = scheduler;
     if (stopId === undefined) {
@@ -203,7 +242,6 @@ export class Execution {
     } else scheduler.leave(stop);
   }
 
-  /** Lets the instance of a stop go on, and stops at what follows; left out: the last stop, or what would start next. */
   step(kind: StepKind, stopId?: string): void {
     if (!isSteerable(this.state)) throw this.#refusal("step");
     const { stops, control } = this.#scheduler;
@@ -226,12 +264,12 @@ export class Execution {
 
   /** `runtime:state` with everything, as of the last number given out. */
   snapshot(): RuntimeState {
-    this.#recorder.flush();
+    this.flush();
     const counted = this.#scheduler.settled.counted();
     return {
       executionId: this.id,
       seq: this.#recorder.seq,
-      epoch: 1,
+      epoch: this.epoch,
       ts: this.#seed.host.clock.now(),
       kind: "snapshot",
       state: this.state,
@@ -243,29 +281,31 @@ export class Execution {
   }
 
   history(): ExecutionHistory {
+    this.flush();
     return this.#recorder.history();
   }
 
   /** Sends what has gathered: before a listener comes. */
   flush(): void {
     this.#recorder.flush();
+    this.#gate?.open();
   }
 
   wait(): Promise<Record<string, unknown>> {
-    if (this.state === "completed") return Promise.resolve(this.result!);
-    if (this.isOver) return Promise.reject(this.#failure());
+    if (this.#isSettled) return this.result ? Promise.resolve(this.result) : Promise.reject(this.#failure());
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
   /** Resolves when it is over, however it ended. */
   ended(): Promise<void> {
-    return this.isOver ? Promise.resolve() : new Promise((resolve) => this.#ended.push(resolve));
+    return this.#isSettled ? Promise.resolve() : new Promise((resolve) => this.#ended.push(resolve));
   }
 
   #cancel(reason: CancelReason, error: RtError): boolean {
     if (this.isOver) return false;
     if (this.state === "cancelling") return true;
     this.#cause = { by: "cancel", error };
+    this.#journal?.cancelling(error);
     if (this.state === "queued") {
       this.#end("cancelled", error);
       return true;
@@ -280,6 +320,7 @@ export class Execution {
   #hold(now: boolean): void {
     if (this.state === "running") {
       this.#transitions.execution("pausing");
+      this.#journal?.paused();
       this.#active.stop();
     }
     if (this.#hasBegun && (this.state === "pausing" || now)) this.#scheduler.hold(now);
@@ -295,6 +336,7 @@ export class Execution {
 
   #run(): void {
     this.#transitions.execution("running");
+    this.#journal?.resumed();
     this.#active.start();
   }
 
@@ -305,6 +347,18 @@ export class Execution {
       this.#active.stop();
     }
     if (this.state === "pausing") this.#transitions.execution("paused");
+  }
+
+  /** Starts nothing that could not be recorded; what runs ends. An end that the disk does not take is told all the same. */
+  #storageFailed({ message }: Error): void {
+    this.#gate?.open();
+    if (this.isOver) {
+      if (!this.#isSettled) this.#tellEnd();
+      return;
+    }
+    const text = `Cannot record the execution "${this.id}": ${message}; it is held: mend the disk, then resume it`;
+    this.#recorder.fault({ code: "STORAGE", class: "resource", message: text, retryable: true });
+    if (isSteerable(this.state)) this.#hold(false);
   }
 
   #refusal(what: string): RuntimeError {
@@ -358,6 +412,7 @@ export class Execution {
     this.result = result;
     this.#transitions.execution("completed");
     this.#close(true);
+    this.#journal?.ended("completed", { result: told });
     const { completed, failed, skipped, cancelled } = this.#scheduler.counts;
     const none: Record<NodeState, number> = {
       pending: 0,
@@ -387,6 +442,7 @@ export class Execution {
     this.error = error;
     this.#transitions.execution(state);
     if (this.#hasBegun) this.#close(false);
+    this.#journal?.ended(state, { error });
     this.#recorder.ended(error, state);
     this.#settle();
   }
@@ -400,8 +456,23 @@ export class Execution {
     this.#scheduler.progress.end(isComplete);
   }
 
+  /** Whoever waits is told when the end is on the disk; a journal that is closed before will store nothing any more. */
   #settle(): void {
-    this.endedAt = this.#seed.host.clock.now();
+    this.endedAt = this.#seed.past?.endedAt ?? this.#seed.host.clock.now();
+    const { journal } = this.#seed;
+    const stored = journal?.failure ? undefined : journal?.durable();
+    if (!stored) this.#tellEnd();
+    else
+      stored.then(
+        () => this.#tellEnd(),
+        () => this.#tellEnd(),
+      );
+  }
+
+  #tellEnd(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#gate?.open();
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const { resolve, reject } of waiters) {
@@ -413,17 +484,24 @@ export class Execution {
   }
 
   #failure(): RuntimeError {
-    const error = this.error!;
-    const code = this.state === "failed" ? "EXECUTION_FAILED" : error.code === "TIMEOUT" ? "TIMEOUT" : "CANCELLED";
-    const what = this.state === "failed" ? "failed" : "was cancelled";
-    return new RuntimeError(
-      code,
-      `The execution "${this.id}" of "${this.plan.blueprint.name}" ${what}: ${error.message}`,
-      {
-        executionId: this.id,
-        error,
-      },
-    );
+    return failureOf(this.id, this.plan.blueprint.name, this.state, this.error!);
+  }
+
+  /** Its host goes, in good order: it is recorded no further, and ends here; the next host takes it up. */
+  release(reason: string): void {
+    const { journal } = this.#seed;
+    if (this.isOver) return;
+    journal?.append({ k: "released" });
+    void journal?.close();
+    this.cancel(reason);
+  }
+
+  closeJournal(): Promise<void> {
+    return this.#seed.journal?.close() ?? Promise.resolve();
+  }
+  /** Nothing will be recorded of it any more, its end included. */
+  get isEndStored(): boolean {
+    return this.#seed.journal?.isEndStored ?? this.#seed.past?.terminal !== undefined;
   }
 
   #expire(why: string): void {
@@ -437,6 +515,14 @@ export class Execution {
     const { settled, root } = this.#scheduler;
     return [...liveNodes(root), ...settled.list()];
   }
+}
+
+/** What those who wait get. */
+export function failureOf(executionId: string, blueprint: string, state: string, error: RtError): RuntimeError {
+  const code = state === "failed" ? "EXECUTION_FAILED" : error.code === "TIMEOUT" ? "TIMEOUT" : "CANCELLED";
+  const what = state === "failed" ? "failed" : "was cancelled";
+  const text = `The execution "${executionId}" of "${blueprint}" ${what}: ${error.message}`;
+  return new RuntimeError(code, text, { executionId, error });
 }
 
 const isSteerable = (state: ExecState): boolean => state === "running" || state === "pausing" || state === "paused";

@@ -1,6 +1,8 @@
 import type { Clock } from "@atomiton/events";
 
 import type { BlobStore } from "../blobs/blob-store.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { OnUnknown } from "./recall.ts";
 import type { HostLocks, HostSlots, Pace } from "./slots.ts";
 
 /** What all executions of one `Runtime` share. */
@@ -12,10 +14,14 @@ export interface EngineHost {
   readonly locks: HostLocks;
   readonly pace: Pace;
   readonly blobs: BlobStore;
+  /** Threads and processes of nodes that do not run inline. */
+  readonly pool: Pool;
   /** Named in `runtime:started`. */
   readonly name: string;
   /** What expressions see as `vars`. */
   readonly vars: Readonly<Record<string, unknown>>;
+  /** What happens to a `write` whose host died, where its Blueprint says nothing. */
+  readonly onUnknown: OnUnknown;
 }
 
 /** From an abort until processes are killed and attempts that ignore it are given up, ms. */

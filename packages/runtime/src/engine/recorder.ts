@@ -75,6 +75,7 @@ type DeltaNode = { path: string; s: NodeState; a: number; t: number; why?: strin
 
 export interface RecorderOptions {
   readonly executionId: string;
+  readonly epoch: number;
   readonly clock: Clock;
   readonly redact: Redact | undefined;
   readonly tell: (message: RuntimeMessage) => void;
@@ -221,9 +222,9 @@ export class Recorder {
   #outputEvent(kept: KeptOutput): RuntimeOutput {
     if (kept.event) return kept.event;
     const { seq, ts, path, attempt, port, items, via } = kept;
-    const { executionId, redact } = this.#options;
+    const { executionId, epoch, redact } = this.#options;
     const value = toVal(kept.value, `${path}#${attempt}.${port}`, redact);
-    kept.event = { executionId, seq, epoch: 1, ts, path, attempt, port, kind: "value", value, via };
+    kept.event = { executionId, seq, epoch, ts, path, attempt, port, kind: "value", value, via };
     if (items !== undefined) {
       kept.event.kind = "end";
       kept.event.items = items;
@@ -234,9 +235,14 @@ export class Recorder {
   /** A stop has opened; `values` by name, as `in.rows`. */
   stopped(stop: StopInfo, values: Record<string, unknown>): void {
     if (this.#isOver) return;
+    this.#options.tell({ type: "runtime:breakpoint", data: { ...this.#take(), op: "hit", stop } });
+    this.inspected(stop, values);
+  }
+
+  /** The values at a stop, by name. */
+  inspected({ stopId, path, attempt }: StopInfo, values: Record<string, unknown>): void {
+    if (this.#isOver) return;
     const { tell, redact } = this.#options;
-    tell({ type: "runtime:breakpoint", data: { ...this.#take(), op: "hit", stop } });
-    const { stopId, path, attempt } = stop;
     const seen = Object.entries(values).map(([name, value]) => [name, toVal(value, `${stopId}.${name}`, redact)]);
     tell({
       type: "runtime:inspect",
@@ -290,6 +296,15 @@ export class Recorder {
     this.#options.tell({ type: "runtime:error", data });
   }
 
+  /** Of the execution as a whole, which goes on. */
+  fault(error: RtError): void {
+    if (this.#isOver) return;
+    this.flush();
+    const data = this.#error(error, { scope: "execution", handled: false, terminal: false });
+    this.#errors.push(data);
+    this.#options.tell({ type: "runtime:error", data });
+  }
+
   completed(data: Omit<RuntimeCompleted, "executionId" | "seq" | "epoch" | "ts">): void {
     this.flush();
     const { executionId, tell, redact } = this.#options;
@@ -323,6 +338,15 @@ export class Recorder {
     };
   }
 
+  /** The last value that was told of a port: whole while the execution runs, then as it was told. */
+  valueOf(
+    path: string,
+    port: string,
+  ): { attempt: number; value: unknown; event: RuntimeOutput | undefined } | undefined {
+    const isIt = (kept: KeptOutput): boolean => kept.path === path && kept.port === port;
+    return this.#outputs.get(`${path}\n${port}`) ?? this.#loopOutputs.list().findLast(isIt);
+  }
+
   #end(terminal: RuntimeCompleted | RuntimeErrorEvent): void {
     this.#isOver = true;
     this.#terminal = terminal;
@@ -348,8 +372,8 @@ export class Recorder {
   }
 
   #now(): { executionId: string; seq: number; epoch: number; ts: number } {
-    const { executionId, clock } = this.#options;
-    return { executionId, seq: this.#seq, epoch: 1, ts: clock.now() };
+    const { executionId, epoch, clock } = this.#options;
+    return { executionId, seq: this.#seq, epoch, ts: clock.now() };
   }
 }
 

@@ -6,25 +6,39 @@
  */
 import type { Blueprint } from "../blueprint/model.ts";
 import type { RuntimeOutput } from "../contract.ts";
-import type { RtError } from "../errors.ts";
+import { RuntimeError, type RtError } from "../errors.ts";
+import type { Past } from "../journal/past.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
 import { Breakpoints, type Hit, type StopValues } from "./breakpoints.ts";
 import { Control, type StepKind } from "./control.ts";
 import { backoffMs, CancelReason, isWorthRetrying } from "./failure.ts";
 import { GRACE_MS, type EngineHost } from "./host.ts";
 import { whyNotReady } from "./inputs.ts";
+import type { JournalWriter } from "./journal-writer.ts";
 import { itemCount } from "./outlet.ts";
 import type { PlanNode, Template } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { isWon, losersOf } from "./race.ts";
 import { ReadyQueue, type Ready } from "./ready.ts";
+import { restore, verdictOn } from "./recall.ts";
 import type { Recorder } from "./recorder.ts";
 import { closeStreams, hasFlowed, joinedTo } from "./region.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed, type Values } from "./scope.ts";
 import type { Claimant } from "./slots.ts";
 import { SettledScopes } from "./snapshot.ts";
-import { BACKOFF, CANCELLED, COMPLETED, FAILED, isFinalNode, PENDING, READY, RUNNING, SKIPPED } from "./states.ts";
-import { overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
+import {
+  BACKOFF,
+  CANCELLED,
+  COMPLETED,
+  FAILED,
+  HELD,
+  isFinalNode,
+  PENDING,
+  READY,
+  RUNNING,
+  SKIPPED,
+} from "./states.ts";
+import { edgePlace, overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
 import { Stops, type Stop } from "./stops.ts";
 import type { Transitions } from "./transitions.ts";
 
@@ -36,6 +50,10 @@ export interface ExecutionFacts {
   /** `run` in expressions. */
   readonly run: Readonly<Record<string, unknown>>;
   readonly secrets: Readonly<Record<string, string>>;
+  /** One more with each host that takes it over. */
+  readonly epoch: number;
+  /** What hosts before this one have recorded. */
+  readonly past: Past | undefined;
   /** A failure in the root scope that nobody handles. */
   unhandled(error: RtError): void;
   /** A stop that holds the whole execution. */
@@ -49,6 +67,8 @@ export class Scheduler implements Claimant {
   readonly facts: ExecutionFacts;
   readonly recorder: Recorder;
   readonly transitions: Transitions;
+  /** Undefined: nothing is kept of the execution. */
+  readonly journal: JournalWriter | undefined;
   readonly progress: Progress;
   readonly settled: SettledScopes = new SettledScopes();
   /** Instances by final state. */
@@ -78,10 +98,18 @@ export class Scheduler implements Claimant {
   #running = 0;
   #isBusy = false;
   #isYielding = false;
+  #isLooking = false;
   #scopeSeq = 0;
   #tokenSeq = 0;
 
-  constructor(host: EngineHost, facts: ExecutionFacts, recorder: Recorder, transitions: Transitions) {
+  constructor(
+    host: EngineHost,
+    facts: ExecutionFacts,
+    recorder: Recorder,
+    transitions: Transitions,
+    journal: JournalWriter | undefined,
+  ) {
+    this.journal = journal;
     this.host = host;
     this.facts = facts;
     this.recorder = recorder;
@@ -124,7 +152,7 @@ export class Scheduler implements Claimant {
     this.liveScopes++;
     const { need } = seed.template;
     for (let node = 0; node < need.length; node++) if (need[node] === 0) this.#decide(scope, node);
-    if (scope.remaining === 0) this.#ended.push(scope);
+    if (need.length === 0) this.#ended.push(scope);
     return scope;
   }
 
@@ -142,7 +170,16 @@ export class Scheduler implements Claimant {
     } finally {
       this.#isBusy = false;
     }
-    if (this.control.isHolding && this.#isQuiet) this.facts.quiet();
+    if (this.control.isHolding && this.#isQuiet && !this.#isLooking) this.#look();
+  }
+
+  /** What only waits for promises goes on before it counts as quiet. */
+  #look(): void {
+    this.#isLooking = true;
+    setImmediate(() => {
+      this.#isLooking = false;
+      if (this.control.isHolding && this.#isQuiet) this.facts.quiet();
+    });
   }
 
   /** Nothing runs unparked, and nothing is about to. */
@@ -216,6 +253,7 @@ export class Scheduler implements Claimant {
       for (const attempt of [...next.attempts.values()]) this.#abort(attempt, reason);
     }
     this.control.forget(({ scope: kept }) => kept.ending !== undefined);
+    for (const stop of this.stops.all()) if (stop.scope.ending) this.stops.close(stop);
     this.turn();
   }
 
@@ -254,18 +292,55 @@ export class Scheduler implements Claimant {
   #decide(scope: Scope, node: number): void {
     if (scope.state[node] !== PENDING) return;
     const plan = scope.template.nodes[node]!;
-    const why = whyNotReady(scope, plan);
-    if (why !== undefined) {
-      this.#settle(scope, node, SKIPPED, why);
-      return;
+    if (!this.#recall(scope, plan)) {
+      const why = whyNotReady(scope, plan);
+      if (why !== undefined) {
+        this.#settle(scope, node, SKIPPED, why);
+        return;
+      }
+      this.#arrive(scope, node);
     }
-    this.#arrive(scope, node);
     if (!plan.races) return;
     for (const loser of losersOf(scope, node)) {
       const attempt = scope.attempts.get(loser);
       const why = `lost the race at ${pathOf(scope, node)}`;
       if (attempt) this.#abort(attempt, new CancelReason("cancel", why, this.host.clock.now(), GRACE_MS));
       else this.#drop(scope, loser, why);
+    }
+  }
+
+  /** What a dead host left of it takes effect. False: it is to run. */
+  #recall(scope: Scope, plan: PlanNode): boolean {
+    const { past: all } = this.facts;
+    const past = all?.take(pathOf(scope, plan.id));
+    if (!all || !past) return false;
+    const verdict = verdictOn(past, scope, plan, all, this.host.onUnknown);
+    restore(past, verdict, scope, plan);
+    const { transitions } = this;
+    switch (verdict.do) {
+      case "run":
+        return false;
+      case "wait":
+        transitions.node(scope, plan.id, READY);
+        transitions.node(scope, plan.id, RUNNING);
+        transitions.node(scope, plan.id, BACKOFF);
+        this.#againAt(scope, plan.id, verdict.until);
+        return true;
+      case "complete":
+        transitions.node(scope, plan.id, READY);
+        this.#complete(scope, plan, verdict.outputs, () => "run");
+        return true;
+      case "fail":
+        transitions.node(scope, plan.id, READY);
+        transitions.node(scope, plan.id, RUNNING);
+        this.#fail(scope, plan, verdict.error);
+        return true;
+      case "skip":
+        this.#settle(scope, plan.id, SKIPPED, verdict.why);
+        return true;
+      case "cancel":
+        this.#settle(scope, plan.id, CANCELLED, verdict.why);
+        return true;
     }
   }
 
@@ -306,6 +381,7 @@ export class Scheduler implements Claimant {
     const kept = this.control.release();
     for (const stop of this.stops.all()) this.#leave(stop);
     this.#requeue(kept);
+    this.turn();
   }
 
   /** Goes on with everything that stands at no other stop. */
@@ -313,6 +389,7 @@ export class Scheduler implements Claimant {
     const kept = this.control.release();
     this.#leave(stop);
     this.#requeue(kept);
+    this.turn();
   }
 
   /** Leaves one stop; what it holds goes on as far as the execution does. */
@@ -337,7 +414,6 @@ export class Scheduler implements Claimant {
       }
       this.#queue(entry);
     }
-    this.turn();
   }
 
   #leave(stop: Stop): void {
@@ -356,7 +432,7 @@ export class Scheduler implements Claimant {
   /** Every attempt that is under way. */
   attempts(): Attempt[] {
     const all: Attempt[] = [];
-    const work = [this.root];
+    const work = this.root ? [this.root] : [];
     for (let scope = work.pop(); scope; scope = work.pop()) {
       all.push(...scope.attempts.values());
       work.push(...scope.children);
@@ -407,13 +483,14 @@ export class Scheduler implements Claimant {
   #stopBefore(attempt: Attempt, hit: Hit | undefined): void {
     const { scope, node } = attempt;
     this.#standStill(attempt);
-    this.#open(attempt, "before", hit, valuesOf(attempt), {
-      override: (port, value) => overrideInput(attempt, port, value),
-      go: () => {
-        attempt.isReleased = true;
-        this.#queue({ scope, node: node.id, weight: node.weight });
-      },
-    });
+    const go = (): void => {
+      attempt.stop = undefined;
+      attempt.isReleased = true;
+      this.#queue({ scope, node: node.id, weight: node.weight });
+    };
+    const override = (port: string, value: unknown): void => overrideInput(attempt, port, value);
+    const values = valuesOf(attempt);
+    this.#open({ at: "before", scope, node: node.id, attempt, values, override, go }, attempt.path, hit);
   }
 
   /** Undefined at once where no breakpoint stands. */
@@ -430,13 +507,17 @@ export class Scheduler implements Claimant {
     this.#standStill(attempt);
     let edited = outcome;
     const values = valuesOf(attempt, outcome);
-    this.#open(attempt, outcome.kind === "completed" ? "after" : "error", hit, values, {
-      override: (port, value) => {
-        edited = overrideOutput(attempt, edited, port, value);
-        values.out = { ...edited.outputs };
-      },
-      go: () => this.#deliver(attempt, edited),
-    });
+    const { scope, node, path } = attempt;
+    const at = outcome.kind === "completed" ? "after" : "error";
+    const override = (port: string, value: unknown): void => {
+      edited = overrideOutput(attempt, edited, port, value);
+      values.out = { ...edited.outputs };
+    };
+    const go = (): void => {
+      attempt.stop = undefined;
+      this.#deliver(attempt, edited);
+    };
+    this.#open({ at, scope, node: node.id, attempt, values, override, go }, path, hit);
   }
 
   /** It stands still, and holds nothing that others could use. */
@@ -447,36 +528,21 @@ export class Scheduler implements Claimant {
     this.#giveBack(attempt);
   }
 
-  #open(
-    attempt: Attempt,
-    at: Stop["at"],
-    hit: Hit | undefined,
-    values: StopValues,
-    { override, go }: Pick<Stop, "override" | "go">,
-  ): void {
-    const { scope, node, path, number } = attempt;
-    const stop: Omit<Stop, "info"> = {
-      at,
-      scope,
-      node: node.id,
-      attempt,
-      values,
-      override,
-      go: () => {
-        attempt.stop = undefined;
-        go();
-      },
-    };
+  /** `hit` undefined: it stops because of a step. */
+  #open(stop: Omit<Stop, "info">, path: string, hit: Hit | undefined): void {
+    const { attempt, at } = stop;
     const allStopped = hit === undefined || hit.suspend === "all";
     if (hit && allStopped) this.facts.stopped();
-    attempt.stop = this.stops.open(stop, {
-      reason: hit === undefined ? "step" : at === "error" ? "error" : "breakpoint",
+    const opened = this.stops.open(stop, {
+      reason: hit === undefined ? this.control.reason : at === "error" ? "error" : "breakpoint",
       breakpointIds: [...(hit?.breakpointIds ?? [])],
       path,
-      attempt: number,
+      attempt: attempt?.number ?? 0,
       allStopped,
       ...(hit?.conditionError === undefined ? {} : { conditionError: hit.conditionError }),
     });
+    if (attempt) attempt.stop = opened;
+    this.stops.tell(opened);
     this.turn();
   }
 
@@ -495,6 +561,10 @@ export class Scheduler implements Claimant {
 
   /** Cancels an instance that no attempt is running for. */
   #drop(scope: Scope, node: number, why?: string): void {
+    const { past } = this.facts;
+    if (past && scope.state[node] === PENDING && past.isFinal(pathOf(scope, node))) {
+      if (this.#recall(scope, scope.template.nodes[node]!)) return;
+    }
     scope.timers.get(node)?.();
     scope.timers.delete(node);
     this.#settle(scope, node, CANCELLED, why);
@@ -602,22 +672,28 @@ export class Scheduler implements Claimant {
     const { clock, random } = this.host;
     const wait = backoffMs(retry, attempt, random);
     this.transitions.node(scope, node.id, BACKOFF, error.code);
-    scope.timers.set(
-      node.id,
-      clock.after(wait, () => {
-        scope.timers.delete(node.id);
-        this.#arrive(scope, node.id);
-        this.turn();
-      }),
-    );
+    this.journal?.timer(scope, node.id, clock.now() + wait);
+    this.#againAt(scope, node.id, clock.now() + wait);
     // Last: whoever hears of it may cancel, and must find the timer.
     this.recorder.nodeError(error, true, clock.now() + wait);
     return true;
   }
 
+  #againAt(scope: Scope, node: number, at: number): void {
+    const { clock } = this.host;
+    scope.timers.set(
+      node,
+      clock.after(Math.max(0, at - clock.now()), () => {
+        scope.timers.delete(node);
+        this.#arrive(scope, node);
+        this.turn();
+      }),
+    );
+  }
+
   #complete(scope: Scope, node: PlanNode, outputs: Values, via: (port: string) => RuntimeOutput["via"]): void {
     if (scope.readers[node.id]! > 0) scope.outputs[node.id] = outputs;
-    this.#settle(scope, node.id, COMPLETED);
+    this.#settle(scope, node.id, COMPLETED, undefined, outputs);
     for (const port of Object.keys(outputs)) {
       const value = outputs[port];
       if (value === undefined) continue;
@@ -628,7 +704,7 @@ export class Scheduler implements Claimant {
 
   #fail(scope: Scope, node: PlanNode, error: RtError): void {
     scope.outputs[node.id] = { error };
-    this.#settle(scope, node.id, FAILED, error.code);
+    this.#settle(scope, node.id, FAILED, error.code, error);
     const handled = this.#isHandled(scope, node);
     if (handled) {
       this.handledErrors++;
@@ -657,7 +733,8 @@ export class Scheduler implements Claimant {
   }
 
   /** The only place that makes an instance final. */
-  #settle(scope: Scope, node: number, state: number, why?: string): void {
+  #settle(scope: Scope, node: number, state: number, why?: string, came?: Values | RtError): void {
+    this.journal?.settled(scope, node, state, why, came);
     this.transitions.node(scope, node, state, why);
     scope.settledAt[node] = this.host.clock.now();
     scope.remaining--;
@@ -712,11 +789,45 @@ export class Scheduler implements Claimant {
       for (let edge = outStart[node]!; edge < outStart[node + 1]!; edge++) {
         if (told && outStreams[edge] === 1) continue;
         const target = outTarget[edge]!;
-        const left = --scope.need[target]!;
-        if (left === 0) this.#decide(scope, target);
-        else if (scope.template.nodes[target]!.races && isWon(scope, target, node)) this.#decide(scope, target);
+        // Wires of the same two nodes lie side by side: breakpoints are asked at the first.
+        const isFirst = edge === outStart[node] || outTarget[edge - 1] !== target;
+        if (!isFirst || this.breakpoints.isEmpty || !this.#meetEdge(scope, node, target)) {
+          this.#putToken(scope, node, target);
+        }
       }
     }
+  }
+
+  #putToken(scope: Scope, from: number, target: number): void {
+    const left = --scope.need[target]!;
+    if (left === 0) this.#decide(scope, target);
+    else if (scope.template.nodes[target]!.races && isWon(scope, target, from)) this.#decide(scope, target);
+  }
+
+  /** False: no breakpoint stands where the value would enter. */
+  #meetEdge(scope: Scope, from: number, target: number): boolean {
+    const place = edgePlace(scope, from, target);
+    const hit = place && this.breakpoints.meet(place);
+    if (!hit) return false;
+    const go = (): void => this.#putToken(scope, from, target);
+    this.preparing++;
+    void hit.then((found) => {
+      this.preparing--;
+      if (found && !scope.ending) {
+        const override = (): never => {
+          throw new RuntimeError(
+            "E_STATE",
+            `Cannot override the value that enters "${place.path}": others read it too; stop before "${place.path}" instead`,
+          );
+        };
+        const values = place.values();
+        this.#open({ at: "edge", scope, node: target, attempt: undefined, values, override, go }, place.path, found);
+      } else {
+        go();
+        this.turn();
+      }
+    });
+    return true;
   }
 
   /** Nodes joined by streams fail together; what only read from a cancelled one ends with it. */

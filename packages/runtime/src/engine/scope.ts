@@ -19,6 +19,10 @@ export interface Item {
 export interface InstanceMemory {
   heartbeat: unknown;
   readonly steps: Map<string, unknown>;
+  /** Of an attempt whose host died: the next one gets the same. */
+  readonly key?: string | undefined;
+  /** Its `when` was true. */
+  readonly hasRun?: boolean;
 }
 
 /** One run of a template: the root, a Blueprint used as a node, or one item of a loop. */

@@ -3,6 +3,8 @@ import { RuntimeError } from "../errors.ts";
 import type { Attempt, Outcome } from "./attempt.ts";
 import type { Place, StopValues } from "./breakpoints.ts";
 import { issuesText } from "./expressions.ts";
+import { readSource } from "./inputs.ts";
+import { pathOf, type Scope } from "./scope.ts";
 
 /** What an attempt came to, where a breakpoint may stand. */
 export type Delivered = Extract<Outcome, { kind: "completed" | "failed" }> & {
@@ -24,6 +26,32 @@ export function valuesOf(attempt: Attempt, outcome?: Outcome): StopValues {
 export function placeOf(attempt: Attempt, at: Place["at"], outcome?: Outcome, isUncaught = false): Place {
   const { scope, node, path, number } = attempt;
   return { at, scope, node: node.id, path, attempt: number, isUncaught, values: () => valuesOf(attempt, outcome) };
+}
+
+/** Where the value of a wire is about to enter a node; undefined where nothing comes. */
+export function edgePlace(scope: Scope, from: number, target: number): Place | undefined {
+  const plan = scope.template.nodes[target]!;
+  for (const { name, sources } of plan.inputs) {
+    const source = sources.find((one) => one.from === "node" && one.node === from);
+    const value = source && readSource(scope, source);
+    if (value === undefined) continue;
+    const { item } = scope;
+    return {
+      at: "edge",
+      scope,
+      node: target,
+      path: pathOf(scope, target),
+      attempt: 0,
+      port: name,
+      values: () => ({
+        in: { [name]: value },
+        config: undefined,
+        ...(item ? { item: item.value, index: item.index } : {}),
+        attempt: 0,
+      }),
+    };
+  }
+  return undefined;
 }
 
 /** Before the node runs: one of its inputs. */

@@ -38,8 +38,17 @@ export class Stops {
     const opened: Stop = { ...stop, info: { stopId: `stop-${++this.#given}`, ...about } };
     this.#open.set(opened.info.stopId, opened);
     this.#recorder.stops(this.list());
-    this.#recorder.stopped(opened.info, namedValues(opened.values));
     return opened;
+  }
+
+  /** Last: whoever hears of it may resume, or cancel. */
+  tell({ info, values }: Stop): void {
+    this.#recorder.stopped(info, namedValues(values));
+  }
+
+  /** Its values were edited. */
+  edited({ info, values }: Stop): void {
+    this.#recorder.inspected(info, namedValues(values));
   }
 
   /** The stop is over; `go` is left to the caller. */
@@ -84,7 +93,7 @@ export class Stops {
 }
 
 /** `in.rows`, `out.file`, `config`, `error`. */
-function namedValues({ in: inputs, config, out, error }: StopValues): Record<string, unknown> {
+export function namedValues({ in: inputs, config, out, error }: StopValues): Record<string, unknown> {
   const named: Record<string, unknown> = {};
   for (const [port, value] of Object.entries(inputs)) named[`in.${port}`] = value;
   if (config !== undefined) named["config"] = config;

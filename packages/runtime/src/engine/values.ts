@@ -12,16 +12,28 @@ const DEPTH = 32;
 /** Beyond so many values the size of the rest is estimated from what was seen. */
 const COUNTED_VALUES = 100_000;
 
+export interface ValLimits {
+  readonly maxBytes: number;
+  /** Levels of lists and objects; what lies deeper is cut. */
+  readonly depth: number;
+}
+const USUAL: ValLimits = { maxBytes: INLINE_BYTES, depth: DEPTH };
+
 /** `ref` names the value for whoever wants to read more of it. */
-export function toVal(value: unknown, ref: string, redact?: Redact): Val {
+export function toVal(value: unknown, ref: string, redact?: Redact, { maxBytes, depth }: ValLimits = USUAL): Val {
   if (isBlob(value)) {
     const { $blob, size, type, name } = value;
     return { t: "blob", $blob, size, type, ...(typeof name === "string" ? { name: redact?.(name) ?? name } : {}) };
   }
-  const whole = new Copier(INLINE_BYTES, redact);
+  const whole = new Copier(maxBytes, redact, depth);
   const copy = whole.copy(value, 0);
   if (!whole.isCut) return { t: "json", v: copy };
-  return { t: "trunc", preview: new Copier(PREVIEW_BYTES, redact).copy(value, 0), bytes: sizeOf(value), ref };
+  return {
+    t: "trunc",
+    preview: new Copier(Math.min(PREVIEW_BYTES, maxBytes), redact, depth).copy(value, 0),
+    bytes: sizeOf(value),
+    ref,
+  };
 }
 
 /** A copy without secrets; everything else as it is. */
@@ -44,10 +56,12 @@ function isBlob(value: unknown): value is Blob {
 class Copier {
   isCut = false;
   #left: number;
+  readonly #depth: number;
   readonly #redact: Redact | undefined;
   readonly #open = new Set<object>();
 
-  constructor(bytes: number, redact: Redact | undefined) {
+  constructor(bytes: number, redact: Redact | undefined, depth = DEPTH) {
+    this.#depth = Math.min(depth, DEPTH);
     this.#left = bytes;
     this.#redact = redact;
   }
@@ -84,7 +98,7 @@ class Copier {
   }
 
   #object(value: object, depth: number): unknown {
-    if (depth >= DEPTH) {
+    if (depth >= this.#depth) {
       this.isCut = true;
       return "[deeper]";
     }

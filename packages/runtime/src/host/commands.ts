@@ -5,6 +5,7 @@ import type { ExecState, ExecuteReply, ExecuteRequest, RuntimeBus, RuntimeComman
 import { RuntimeError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Answers } from "./answers.ts";
+import { controlFor, input, inspect, pause, resume, setBreakpoints } from "./control-commands.ts";
 import { commandFailed, exposed, notYet } from "./refusals.ts";
 import type { Relay } from "./relay.ts";
 
@@ -22,38 +23,39 @@ type Input<K extends keyof RuntimeCommands> = RuntimeCommands[K]["input"];
 /** What `execute` can say and this version cannot do. Left out or empty is fine. */
 const LATER: Readonly<Record<string, string>> = {
   from: "run it from its start",
-  breakpoints: "run it without breakpoints",
   pins: "run it without pins",
   mocks: "run it without mocks",
   pool: "leave the pool out",
   version: "leave the version out: the stored one is run",
 };
 
-const OTHERS = {
-  "runtime:pause": "pause an execution",
-  "runtime:resume": "resume an execution",
-  "runtime:input": "take input for a running execution",
-  "runtime:config": "change the configuration of a running execution",
-  "runtime:breakpoint": "set breakpoints",
-  "runtime:inspect": "inspect values",
-} as const;
-
 /** Registers all handlers; returns the function that takes them back. */
 export function serveCommands(options: CommandServiceOptions): () => void {
-  const { bus, answers } = options;
+  const { bus, runtime, answers } = options;
+  const once = <T>(name: string, request: Asked, run: () => T | Promise<T>): Promise<T> =>
+    told(options, request, () => answers.once(request.commandId, name, request, async () => await run()));
   const stops = [
     bus.handle("runtime:execute", (request, context) => execute(options, request, context)),
-    bus.handle("runtime:cancel", (request) =>
-      told(options, request, () =>
-        answers.once(request.commandId, "runtime:cancel", request, () => cancel(options, request)),
-      ),
+    bus.handle("runtime:cancel", (request) => once("runtime:cancel", request, () => cancel(options, request))),
+    bus.handle("runtime:pause", (request) => once("runtime:pause", request, () => pause(runtime, request))),
+    bus.handle("runtime:resume", (request) => once("runtime:resume", request, () => resume(runtime, request))),
+    bus.handle("runtime:breakpoint", (request) =>
+      once("runtime:breakpoint", request, () => setBreakpoints(runtime, request)),
     ),
-    ...(Object.keys(OTHERS) as (keyof typeof OTHERS)[]).map((name) =>
-      bus.handle(name, (request: Input<typeof name>) =>
-        told(options, request, () =>
-          Promise.reject(notYet(OTHERS[name], "what works is to execute, watch and cancel")),
-        ),
-      ),
+    bus.handle("runtime:input", (request, { peer }) =>
+      once("runtime:input", request, () => {
+        if (request.kind === "override") mustHold(peer?.grants, "debug:execution", "override a value");
+        return input(runtime, request);
+      }),
+    ),
+    bus.handle("runtime:config", (request) =>
+      once("runtime:config", request, () => Promise.reject(notYet("change the configuration", "start it anew"))),
+    ),
+    bus.handle("runtime:inspect", (request, { peer }) =>
+      told(options, request, async () => {
+        if ("eval" in request.target) mustHold(peer?.grants, "debug:execution", "evaluate an expression at a stop");
+        return await inspect(runtime, request);
+      }),
     ),
   ];
   return () => {
@@ -61,10 +63,24 @@ export function serveCommands(options: CommandServiceOptions): () => void {
   };
 }
 
+interface Asked {
+  executionId: string;
+  commandId?: string | undefined;
+}
+
+/** Throws `DENIED`. Without a peer it is this process that asks: it may do what it likes. */
+function mustHold(grants: ReadonlySet<string> | undefined, right: string, action: string): void {
+  if (!grants || grants.has("*") || grants.has(right)) return;
+  throw new EventsError(
+    "DENIED",
+    `Cannot ${action}: this peer has no right "${right}"; grant it when connecting, or leave it out`,
+  );
+}
+
 /** A failure goes to the caller and, as `runtime:error` of scope `command`, to those who hear events only. */
 async function told<T>(
   { bus, clock }: CommandServiceOptions,
-  request: { executionId: string; commandId?: string | undefined },
+  request: Asked,
   run: () => Promise<T>,
   endsIt: (error: unknown) => boolean = () => false,
 ): Promise<T> {
@@ -101,6 +117,9 @@ async function begin(
   { peer }: HandlerContext,
 ): Promise<ExecuteReply> {
   refuseWhatIsLater(request);
+  if (request.mode === "debug" || request.breakpoints?.length) {
+    mustHold(peer?.grants, "debug:execution", "debug from the start");
+  }
   const target = targetOf(request, peer?.grants);
   relay.hold(executionId);
   try {
@@ -108,6 +127,8 @@ async function begin(
       executionId,
       ...(request.priority === undefined ? {} : { priority: request.priority }),
       ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
+      ...(request.breakpoints === undefined ? {} : { breakpoints: request.breakpoints }),
+      mode: request.mode === "debug" ? "debug" : "run",
     });
     const { planHash, nodes, seq } = runtime.execution(executionId);
     return { seq, executionId, planHash, nodes };
@@ -118,9 +139,7 @@ async function begin(
 }
 
 function refuseWhatIsLater(request: ExecuteRequest): void {
-  if (request.mode !== undefined && request.mode !== "run") {
-    throw notYet(`execute in mode "${request.mode}"`, 'leave the mode out, or give "run"');
-  }
+  if (request.mode === "dry") throw notYet('execute in mode "dry"', 'leave the mode out, or give "run" or "debug"');
   for (const [option, wayOut] of Object.entries(LATER)) {
     const value = request[option as keyof ExecuteRequest];
     const isEmpty = value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
@@ -134,13 +153,7 @@ function targetOf(
 ): string | { path: string } | { inline: unknown } {
   const { blueprintId, blueprint } = request;
   if (blueprint === undefined) return blueprintId ?? "";
-  // Without a peer it is this process that asks: it may do what it likes.
-  if ("inline" in blueprint && grants && !grants.has("*") && !grants.has("execute:inline")) {
-    throw new EventsError(
-      "DENIED",
-      'Cannot execute a Blueprint given inline: this peer has no right "execute:inline"; execute a stored one, or grant it when connecting',
-    );
-  }
+  if ("inline" in blueprint) mustHold(grants, "execute:inline", "execute a Blueprint given inline");
   return blueprint;
 }
 
@@ -148,16 +161,9 @@ async function cancel(
   { runtime }: CommandServiceOptions,
   request: Input<"runtime:cancel">,
 ): Promise<{ seq: number; state: ExecState }> {
-  const { executionId, ifState, path, reason, graceMs } = request;
+  const { executionId, path, reason, graceMs } = request;
   if (path !== undefined) throw notYet(`cancel "${path}" alone`, "leave the path out to cancel the whole execution");
-  const before = runtime.execution(executionId);
-  if (ifState && !ifState.includes(before.state)) {
-    throw new RuntimeError(
-      "E_STATE",
-      `Cannot cancel "${executionId}": it is ${before.state}, not ${ifState.join(" or ")}; ask again without ifState`,
-      { executionId, state: before.state },
-    );
-  }
+  controlFor(runtime, request);
   // Answered when it is under way: its end is an event, and may take as long as the grace.
   const ending = Promise.resolve(
     runtime.cancel(executionId, {

@@ -68,6 +68,10 @@ export class ExecutionJournal {
   get stored(): number {
     return this.#firstUnstored - 1;
   }
+  /** The last record is made, and on the disk. */
+  get isEndStored(): boolean {
+    return this.#isTerminal && this.#appended <= this.stored;
+  }
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -87,12 +91,14 @@ export class ExecutionJournal {
 
   /** The last record. */
   end(record: ExecutionRecord | Promise<ExecutionRecord>): void {
+    if (this.#closing) return;
     this.append(record);
     this.#isTerminal = true;
   }
 
   /** Resolves when every record so far is on the disk. Undefined: they are already. Rejects when it is closed before. */
   durable(): Promise<void> | undefined {
+    if (this.#closing) return Promise.reject(closedError());
     const position = this.#appended;
     if (position <= this.stored) return undefined;
     const done = new Promise<void>((resolve, reject) => {
@@ -133,11 +139,7 @@ export class ExecutionJournal {
       await this.#commit();
       this.#takeBackTimer?.();
       await this.#file.close().catch(() => {});
-      const closed = new EventsError(
-        "CLOSED",
-        "Cannot wait for the journal of an execution: it is closed; start it again",
-      );
-      for (const { settle } of this.#waiters.splice(0)) settle(closed);
+      for (const { settle } of this.#waiters.splice(0)) settle(closedError());
     })();
     return this.#closing;
   }
@@ -238,5 +240,8 @@ function copyOf(record: ExecutionRecord): ExecutionRecord {
     return withoutValues(record);
   }
 }
+
+const closedError = (): EventsError =>
+  new EventsError("CLOSED", "Cannot wait for the journal of an execution: it is closed; start its host again");
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

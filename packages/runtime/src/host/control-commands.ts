@@ -1,0 +1,74 @@
+/** Answers the commands that steer an execution and look into it. */
+import type { ExecState, RuntimeCommands, Val } from "../contract.ts";
+import type { ExecutionControl } from "../engine/execution-control.ts";
+import { RuntimeError } from "../errors.ts";
+import type { Runtime } from "../runtime.ts";
+import { notYet } from "./refusals.ts";
+
+type Input<K extends keyof RuntimeCommands> = RuntimeCommands[K]["input"];
+type Reply<K extends keyof RuntimeCommands> = RuntimeCommands[K]["reply"];
+
+/** The execution, when it is in a state that the command allows. Throws `UNKNOWN_EXECUTION`, `E_STATE`. */
+export function controlFor(
+  runtime: Runtime,
+  { executionId, ifState }: { executionId: string; ifState?: ExecState[] | undefined },
+): ExecutionControl {
+  const control = runtime.control(executionId);
+  if (!ifState || ifState.includes(control.state)) return control;
+  throw new RuntimeError(
+    "E_STATE",
+    `Cannot do this to "${executionId}": it is ${control.state}, not ${ifState.join(" or ")}; ask again without ifState`,
+    { executionId, state: control.state },
+  );
+}
+
+export function pause(runtime: Runtime, request: Input<"runtime:pause">): Reply<"runtime:pause"> {
+  const control = controlFor(runtime, request);
+  const running = control.pause(request.mode);
+  return { seq: control.seq, state: control.state, running };
+}
+
+export function resume(runtime: Runtime, request: Input<"runtime:resume">): Reply<"runtime:resume"> {
+  const { step, stopId, to } = request;
+  if (to !== undefined) throw notYet(`resume up to "${to}"`, 'set a breakpoint "before" it');
+  const control = controlFor(runtime, request);
+  if (step === undefined) control.resume(stopId);
+  else control.step(step, stopId);
+  return { seq: control.seq, state: control.state };
+}
+
+export function setBreakpoints(runtime: Runtime, request: Input<"runtime:breakpoint">): Reply<"runtime:breakpoint"> {
+  const control = controlFor(runtime, request);
+  const breakpoints = control.setBreakpoints(request.breakpoints);
+  return { seq: control.seq, breakpoints };
+}
+
+export async function inspect(runtime: Runtime, request: Input<"runtime:inspect">): Promise<Reply<"runtime:inspect">> {
+  const { executionId, ...what } = request;
+  if (what.at !== undefined) throw notYet("inspect a value as it was then", "leave `at` out: the value as it is now");
+  const control = runtime.control(executionId);
+  const found = await control.inspect(what);
+  return { seq: control.seq, at: control.seq, ...found };
+}
+
+export function input(runtime: Runtime, request: Input<"runtime:input">): Reply<"runtime:input"> {
+  const control = controlFor(runtime, request);
+  if (request.kind === "push") throw notYet("push items into a stream", "give them as an input of the Blueprint");
+  const value = plain(request.value);
+  if (request.kind === "answer") throw notYet("answer", "later");
+  control.override(request.stopId, request.port, value);
+  return { seq: control.seq, accepted: 1, credit: 0 };
+}
+
+/** What a client may send as a value: data, or a file that the host has. */
+function plain(value: Val): unknown {
+  if (value.t === "json") return value.v;
+  if (value.t === "blob") {
+    const { $blob, size, type, name } = value;
+    return { $blob, size, type, ...(name === undefined ? {} : { name }) };
+  }
+  throw new RuntimeError(
+    "INVALID_INPUT",
+    `Cannot take a value that is ${value.t === "trunc" ? "cut" : "hidden"}: only a whole one can be used; send it as { t: "json", v }`,
+  );
+}
