@@ -13,6 +13,7 @@ export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
 export { markedWorker } from "./transports/marked-worker.ts";
 export { webSocketTransport } from "./transports/websocket-node.ts";
+export type { NodeWebSocketOptions, TlsClientOptions } from "./transports/websocket-node.ts";
 export { serveBus } from "./transports/serve-bus.ts";
 export type { ConnectsPeers, ServeBusOptions } from "./transports/serve-bus.ts";
 export type { Admission, DoorkeeperOptions } from "./transports/doorkeeper.ts";

@@ -25,7 +25,8 @@ export type EventsErrorCode =
   | "LINK_LOST"
   | "CLOSED"
   | "JOURNAL"
-  | "MISSING_DEPENDENCY";
+  | "MISSING_DEPENDENCY"
+  | "UNPROTECTED";
 
 /**
  * The one error class of this package. Test it by `code`, never by `instanceof` across a boundary.

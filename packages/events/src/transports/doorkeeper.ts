@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
+import { EventsError } from "../core/errors.ts";
 import { TOKEN_PROTOCOL } from "./socket.ts";
 
 const AUTHENTICATE_MS = 10_000;
@@ -51,7 +52,12 @@ export function doorkeeper(
       }
     };
   }
-  if (!token) throw new TypeError("Cannot serve WebSockets without a token: pass `token` or `authenticate`");
+  if (!token) {
+    throw new EventsError(
+      "UNPROTECTED",
+      "Cannot serve WebSockets: nothing decides who may enter; pass `token` or `authenticate`",
+    );
+  }
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const wanted = digest(token);
   return async (request) => {

@@ -83,7 +83,7 @@ const CLOSE_FAILED = 1011;
 /**
  * Serves buses over WebSocket, on `ws` (an optional peer dependency). Most programs want `serveBus`.
  *
- * Throws `MISSING_DEPENDENCY` without `ws`, TypeError without `token` and `authenticate`.
+ * Throws `MISSING_DEPENDENCY` without `ws`, `UNPROTECTED` without `token` and `authenticate`.
  *
  * @example
  * const sockets = webSocketServer({

@@ -250,8 +250,9 @@ test("[E-WS-6] `authenticate` decides alone: role, grants and user are its answe
   await client.opened;
   for (const token of ["bob", "throw", "late"]) expect((await dial(served.url, token).closed).kind).toBe("refused");
   expect(faults).toHaveLength(1);
-  expect(() => webSocketServer({ onConnection() {} })).toThrow(TypeError);
-  expect(() => webSocketServer({ token: "", onConnection() {} })).toThrow(TypeError);
+  const unprotected = expect.objectContaining({ code: "UNPROTECTED" });
+  expect(() => webSocketServer({ onConnection() {} })).toThrow(unprotected);
+  expect(() => webSocketServer({ token: "", onConnection() {} })).toThrow(unprotected);
 });
 
 test("[E-WS-7] shares a port with a server's pages and other upgrade listeners", async () => {
