@@ -35,7 +35,7 @@ export default defineConfig({
         // Real Chromium, what runs in a page: transports, the page's tick.
         extends: true,
         // Found late, they would reload the page in the middle of a test.
-        optimizeDeps: { include: ["msgpackr", "zod"] },
+        optimizeDeps: { include: ["msgpackr", "react", "react-dom/client", "zod"] },
         test: {
           name: "browser",
           include: ["packages/*/test/**/*.browser.test.ts"],
