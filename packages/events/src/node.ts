@@ -12,7 +12,7 @@ export type { StdioOptions } from "./transports/stdio.ts";
 export { parentTransport, workerTransport } from "./transports/worker.ts";
 export type { WorkerLike } from "./transports/worker.ts";
 export { markedWorker } from "./transports/marked-worker.ts";
-export { webSocketTransport } from "./transports/websocket-node.ts";
+export { sharedWebSocketTransport, webSocketTransport } from "./transports/websocket-node.ts";
 export type { NodeWebSocketOptions, TlsClientOptions } from "./transports/websocket-node.ts";
 export { serveBus } from "./transports/serve-bus.ts";
 export type { ConnectsPeers, ServeBusOptions } from "./transports/serve-bus.ts";

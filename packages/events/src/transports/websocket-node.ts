@@ -1,6 +1,11 @@
 import type { Transport } from "../wire/transport.ts";
 import { loadWs } from "./load-ws.ts";
-import { webSocketTransport as platformTransport, type WebSocketClass, type WebSocketOptions } from "./websocket.ts";
+import {
+  sharedWebSocketTransport as platformShared,
+  webSocketTransport as platformTransport,
+  type WebSocketClass,
+  type WebSocketOptions,
+} from "./websocket.ts";
 
 /** For `wss:`, all in PEM. */
 export interface TlsClientOptions {
@@ -29,10 +34,18 @@ export interface NodeWebSocketOptions extends WebSocketOptions {
  * bus.connect(webSocketTransport("ws://127.0.0.1:4810/bus", { token: process.env.TOKEN }));
  */
 export function webSocketTransport(url: string | URL, options: NodeWebSocketOptions = {}): Transport {
-  const { tls, ...rest } = options;
-  if (tls !== undefined) return platformTransport(url, { ...rest, WebSocket: wsClass(tls) });
-  const Socket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket ?? wsClass();
-  return platformTransport(url, { ...rest, WebSocket: Socket });
+  return platformTransport(url, withSocket(options));
+}
+
+/** The same as `sharedWebSocketTransport` of "@atomiton/events/websocket", likewise. */
+export function sharedWebSocketTransport(url: string | URL, options: NodeWebSocketOptions = {}): Transport {
+  return platformShared(url, withSocket(options));
+}
+
+function withSocket({ tls, ...options }: NodeWebSocketOptions): WebSocketOptions {
+  if (tls !== undefined) return { ...options, WebSocket: wsClass(tls) };
+  const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket ?? wsClass();
+  return { ...options, WebSocket };
 }
 
 /** `ws` as a class with the platform's constructor. Compression is the session's business: the wire goes without. */

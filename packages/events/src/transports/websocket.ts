@@ -12,11 +12,6 @@ export interface WebSocketOptions {
   readonly protocols?: readonly string[];
   /** Default: the platform's. */
   readonly WebSocket?: WebSocketClass;
-  /**
-   * One socket for all buses that `connect` this very transport: dialled with the first, closed with the last. Each has
-   * a session of its own over it. Default false: one socket a bus.
-   */
-  readonly shared?: boolean;
   /** A dial without an answer ends as failed after this many milliseconds. Default 10,000. */
   readonly dialTimeoutMs?: number;
 }
@@ -34,6 +29,22 @@ const DIAL_TIMEOUT_MS = 10_000;
  * bus.connect(webSocketTransport("ws://127.0.0.1:4810/bus", { token }));
  */
 export function webSocketTransport(url: string | URL, options: WebSocketOptions = {}): Transport {
+  return dialler(url, options, [SUBPROTOCOL]);
+}
+
+/**
+ * As `webSocketTransport`, with one socket for all buses that `connect` this very transport: dialled with the first,
+ * closed with the last. Each has a session of its own over it.
+ *
+ * @example
+ * const server = sharedWebSocketTransport("wss://example.org/bus", { token });
+ * for (const bus of [orders, stock]) bus.connect(server);
+ */
+export function sharedWebSocketTransport(url: string | URL, options: WebSocketOptions = {}): Transport {
+  return sharedTransport(dialler(url, options, [SUBPROTOCOL, SHARED_PROTOCOL]));
+}
+
+function dialler(url: string | URL, options: WebSocketOptions, own: readonly string[]): Transport {
   const address = socketAddress(url);
   const Socket = options.WebSocket ?? (globalThis.WebSocket as WebSocketClass | undefined);
   if (Socket === undefined) {
@@ -41,14 +52,13 @@ export function webSocketTransport(url: string | URL, options: WebSocketOptions 
       `Cannot dial "${address}": this platform has no WebSocket; use webSocketTransport of "@atomiton/events/node"`,
     );
   }
-  const { shared = false } = options;
-  const transport: Transport = {
+  return {
     name: "websocket",
     medium: "bytes",
     redials: true,
     open(events: ConnectionEvents): Connection {
       const token = typeof options.token === "function" ? options.token() : options.token;
-      const protocols = [SUBPROTOCOL, ...(shared ? [SHARED_PROTOCOL] : []), ...(options.protocols ?? [])];
+      const protocols = [...own, ...(options.protocols ?? [])];
       if (token !== undefined) protocols.push(TOKEN_PROTOCOL + base64url(token));
       return connectSocket(new Socket(address, protocols), events, {
         callsBack: false,
@@ -56,7 +66,6 @@ export function webSocketTransport(url: string | URL, options: WebSocketOptions 
       });
     },
   };
-  return shared ? sharedTransport(transport) : transport;
 }
 
 function socketAddress(url: string | URL): string {

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { WebSocket as WsClient } from "ws";
 
 import { EventBus, type Transport } from "../../src/index.ts";
-import { serveBus, webSocketServer, webSocketTransport } from "../../src/node.ts";
+import { serveBus, sharedWebSocketTransport, webSocketServer } from "../../src/node.ts";
 import { transportContract } from "../../src/testing/index.ts";
 import { shop } from "./fixtures/shop.ts";
 import { handOver } from "./hand-over.ts";
@@ -29,7 +29,7 @@ transportContract(
       onConnection: (transport) => ends[arrived++]!.arrive(transport),
     });
     sockets.attach(server);
-    const shared = webSocketTransport(`ws://127.0.0.1:${port}/bus`, { token: "secret", shared: true });
+    const shared = sharedWebSocketTransport(`ws://127.0.0.1:${port}/bus`, { token: "secret" });
     const other = hear(shared);
     const far = hear(ends[0]!.end);
     await Promise.all([other.opened, far.opened]);
@@ -74,7 +74,7 @@ function ui() {
 
 test("[E-WS-24] buses that connect one shared transport have one socket, a session each; the last one out closes it", async () => {
   const { host, served, port } = await serve();
-  const road = webSocketTransport(`ws://127.0.0.1:${port}/bus`, { token: "secret", shared: true });
+  const road = sharedWebSocketTransport(`ws://127.0.0.1:${port}/bus`, { token: "secret" });
   const buses = [ui(), ui(), ui()];
   const links = buses.map((bus) => bus.connect(road));
   const peers = await Promise.all(links.map((link) => link.ready));
@@ -105,7 +105,7 @@ test("[E-WS-24] buses that connect one shared transport have one socket, a sessi
 
 test("[E-WS-25] a shared socket that is cut is dialled once for all, and every session resumes", async () => {
   const { host, served, proxy } = await serve();
-  const road = webSocketTransport(`ws://127.0.0.1:${proxy.port}/bus`, { token: "secret", shared: true });
+  const road = sharedWebSocketTransport(`ws://127.0.0.1:${proxy.port}/bus`, { token: "secret" });
   const buses = [ui(), ui()];
   const links = buses.map((bus) => bus.connect(road));
   await Promise.all(links.map((link) => link.ready));
