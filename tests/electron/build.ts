@@ -17,7 +17,9 @@ async function bundle(app: string, name: string, format: "esm" | "iife"): Promis
     resolve: { conditionNames: ["@atomiton/source", isPage ? "browser" : "node", "import", "default"] },
     logLevel: "silent",
   });
-  await built.write({ file: join(out, app, `${name}.js`), format });
+  // A page's script is one file; what main loads when it needs it stands beside it.
+  const whole = isPage ? { codeSplitting: false } : {};
+  await built.write({ dir: join(out, app), entryFileNames: `${name}.js`, format, ...whole });
   await built.close();
 }
 
