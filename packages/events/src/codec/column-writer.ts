@@ -149,42 +149,51 @@ export class ColumnWriter {
 
   #numbers(values: readonly number[]): void {
     const count = values.length;
+    if (this.#at + count * 8 + 10 > this.#bytes.byteLength) this.#grow(count * 8 + 10);
+    if (this.#integers(values)) return;
     const first = values[0]!;
-    let isSame = true;
-    let isSmall = true;
-    for (let i = 0; i < count; i++) {
-      const value = values[i]!;
-      if (value !== first || value === 0) isSame &&= Object.is(value, first);
-      if (value > SMALL || value < -SMALL || (value | 0) !== value || (value === 0 && 1 / value < 0)) isSmall = false;
-    }
-    if (count > 1 && isSame) {
-      this.#byte(COLUMN.same);
-      return this.#numbers([first]);
-    }
-    if (this.#at + count * 8 + 9 > this.#bytes.byteLength) this.#grow(count * 8 + 9);
     const bytes = this.#bytes;
     let at = this.#at;
-    if (isSmall) {
-      bytes[at++] = COLUMN.integers;
-      let before = 0;
-      for (let i = 0; i < count; i++) {
-        const step = values[i]! - before;
-        before = values[i]!;
-        at = putVarint(bytes, at, ((step << 1) ^ (step >> 31)) >>> 0);
-      }
-    } else if (areSteps(values)) {
+    if (count > 1 && values.every((value) => Object.is(value, first))) {
+      bytes[this.#at++] = COLUMN.same;
+      return this.#numbers([first]);
+    }
+    if (areSteps(values)) {
       bytes[at] = COLUMN.longs;
       this.#view.setFloat64(at + 1, first, true);
       at += 9;
-      for (let i = 1; i < count; i++) {
-        const step = values[i]! - values[i - 1]!;
-        at = putVarint(bytes, at, ((step << 1) ^ (step >> 31)) >>> 0);
-      }
+      for (let i = 1; i < count; i++) at = putVarint(bytes, at, zigzag(values[i]! - values[i - 1]!));
     } else {
       bytes[at++] = COLUMN.doubles;
       for (let i = 0; i < count; i++, at += 8) this.#view.setFloat64(at, values[i]!, true);
     }
     this.#at = at;
+  }
+
+  /** Written while they are looked at: most numbers are small and whole. False, and nothing written, when one is not. */
+  #integers(values: readonly number[]): boolean {
+    const count = values.length;
+    const bytes = this.#bytes;
+    let at = this.#at;
+    bytes[at++] = COLUMN.integers;
+    let before = 0;
+    let changes = 0;
+    for (let i = 0; i < count; i++) {
+      const value = values[i]!;
+      if ((value | 0) !== value || value > SMALL || value < -SMALL || (value === 0 && 1 / value < 0)) return false;
+      const step = value - before;
+      before = value;
+      if (step !== 0) changes = i;
+      at = putVarint(bytes, at, zigzag(step));
+    }
+    if (count > 1 && changes === 0) {
+      at = this.#at;
+      bytes[at++] = COLUMN.same;
+      bytes[at++] = COLUMN.integers;
+      at = putVarint(bytes, at, zigzag(before));
+    }
+    this.#at = at;
+    return true;
   }
 
   #texts(values: readonly string[], site: unknown): void {
@@ -203,13 +212,16 @@ export class ColumnWriter {
     luck.rest--;
     this.#byte(COLUMN.texts);
     if (this.#at + count * 5 > this.#bytes.byteLength) this.#grow(count * 5);
+    const bytes = this.#bytes;
     let text = this.#text;
+    let at = this.#at;
     for (let i = 0; i < count; i++) {
       const value = values[i]!;
       text += value;
-      this.#at = putVarint(this.#bytes, this.#at, value.length);
+      at = putVarint(bytes, at, value.length);
     }
     this.#text = text;
+    this.#at = at;
   }
 
   #lookedUp(values: readonly string[], luck: Luck): void {
@@ -258,8 +270,7 @@ export class ColumnWriter {
       return true;
     }
     for (const value of values) {
-      if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array)
-        return false;
+      if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
     }
     if (layout?.kind === "object") {
       const columns = this.#shapeOf(layout).split(values);
@@ -354,6 +365,11 @@ function areSteps(values: readonly number[]): boolean {
 function areAll(values: readonly unknown[], type: string): boolean {
   for (let i = 1; i < values.length; i++) if (typeof values[i] !== type) return false;
   return true;
+}
+
+/** Small numbers for small steps, whatever their sign. */
+function zigzag(step: number): number {
+  return ((step << 1) ^ (step >> 31)) >>> 0;
 }
 
 /** 32 bits at most. */

@@ -94,11 +94,13 @@ class Encoder implements EventsEncoder {
   encode(body: readonly unknown[], isKept: boolean): Uint8Array | undefined {
     const heads: (number | string)[] = [];
     const groups = new Map<number | string, Group>();
-    for (let at = 0; at < body.length;) {
+    let group: Group | undefined;
+    for (let at = 0, before: unknown; at < body.length;) {
       const head = body[at] as number | string;
       const isPlain = typeof head === "number" && head >= 0;
-      let group = groups.get(head);
+      if (head !== before) group = groups.get(head);
       if (group === undefined) groups.set(head, (group = { data: [], extras: isPlain ? undefined : [] }));
+      before = head;
       heads.push(head);
       group.data.push(body[at + 1]);
       group.extras?.push(body[at + 2]);
@@ -134,23 +136,27 @@ class Decoder implements EventsDecoder {
     const reader = new ColumnReader(bytes, this.#shapeOf, this.#known, maxDepth * COLUMN_DEPTH);
     const heads = reader.column(reader.varint(), null, 1);
     const counts = new Map<unknown, number>();
-    for (const head of heads) {
+    for (let from = 0, to = 0; from < heads.length; from = to) {
+      const head = heads[from];
       if (typeof head !== "number" && typeof head !== "string") throw bad("an event's name is none");
-      counts.set(head, (counts.get(head) ?? 0) + 1);
+      while (to < heads.length && heads[to] === head) to++;
+      if (to === from) throw bad("an event's name is none");
+      counts.set(head, (counts.get(head) ?? 0) + to - from);
     }
-    const groups = new Map<unknown, Group>();
+    const groups = new Map<unknown, Group & { at: number }>();
     for (const [head, count] of counts) {
       const data = reader.column(count, layoutAt(this.#layouts, head), 1);
       const isPlain = typeof head === "number" && head >= 0;
-      groups.set(head, { data, extras: isPlain ? undefined : reader.column(count, EXTRA, 1) });
+      groups.set(head, { data, extras: isPlain ? undefined : reader.column(count, EXTRA, 1), at: 0 });
     }
     reader.end();
     const body: unknown[] = [];
-    const nexts = new Map<unknown, number>();
-    for (const head of heads) {
-      const { data, extras } = groups.get(head)!;
-      const at = nexts.get(head) ?? 0;
-      nexts.set(head, at + 1);
+    let group = groups.get(heads[0]);
+    for (let i = 0; i < heads.length; i++) {
+      const head = heads[i];
+      if (i > 0 && head !== heads[i - 1]) group = groups.get(head);
+      const { data, extras } = group!;
+      const at = group!.at++;
       if (extras === undefined) body.push(head, data[at]);
       else body.push(head, data[at], extras[at]);
     }

@@ -8,6 +8,7 @@
  * `{ "\u0001": [kind, …] }`. `raise` undoes that at the receiver, only for frames that carry the flag.
  */
 import { EventsError } from "../core/errors.ts";
+import { pathText } from "./path.ts";
 import { buildView, KIND, MARK, VIEW_TAGS } from "./raise.ts";
 import { SharedBytes } from "./shared.ts";
 import { isGiven } from "./transfer.ts";
@@ -186,10 +187,16 @@ class Copier implements Outgoing {
     const keys = Object.keys(value);
     const copy: Record<string, unknown> = {};
     this.bytes += 5;
-    for (const name of keys) {
-      if (name === MARK || name === "__proto__") return this.#entries(value, keys, depth);
-      this.bytes += name.length + 2;
-      copy[name] = this.copy((value as Record<string, unknown>)[name], name, depth + 1);
+    let at = "";
+    try {
+      for (const name of keys) {
+        at = name;
+        if (name === MARK || name === "__proto__") return this.#entries(value, keys, depth);
+        this.bytes += name.length + 2;
+        copy[name] = this.copy((value as Record<string, unknown>)[name], name, depth + 1);
+      }
+    } catch (fault) {
+      throw fault instanceof EventsError ? fault : this.#uncloneable(at, "a getter that throws");
     }
     return copy;
   }
@@ -272,13 +279,13 @@ class Copier implements Outgoing {
   }
 
   #uncloneable(key: string | number, what: string, inside = false): EventsError {
-    const path = inside ? this.#path.slice(1).join(".") : this.#pathTo(key);
+    const path = inside ? pathText(this.#path) : this.#pathTo(key);
     const where = path === "" ? "the payload" : `"${path}"`;
     return new EventsError("UNCLONEABLE", `Cannot send ${where}: it is ${what}; send plain data instead`, { path });
   }
 
   #pathTo(key: string | number): string {
-    return [...this.#path, String(key)].slice(1).join(".");
+    return pathText([...this.#path, key]);
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventsError } from "../core/errors.ts";
+import { pathText } from "./path.ts";
 
 /** What its owner gave away, or is about to. */
 const given = new WeakSet<ArrayBufferLike>();
@@ -23,7 +24,7 @@ export function transfer<T extends ArrayBuffer | ArrayBufferView>(bytes: T): T {
 export function isGiven(buffer: ArrayBufferLike, path: readonly (string | number)[]): buffer is ArrayBuffer {
   if (!given.has(buffer)) return false;
   if (buffer.byteLength > 0) return true;
-  const where = path.slice(1).join(".");
+  const where = pathText(path);
   throw new EventsError("UNCLONEABLE", `Cannot send "${where}": its bytes were given away; send others`, {
     path: where,
   });

@@ -141,8 +141,24 @@ const circle: Record<string, unknown> = { name: "circle" };
 circle["self"] = { again: circle };
 
 test.each([
-  ["a function", { a: { b: [0, () => 1] } }, "a.b.1", "UNCLONEABLE"],
-  ["a symbol", [Symbol("s")], "0", "UNCLONEABLE"],
+  ["a function", { a: { b: [0, () => 1] } }, "a.b[1]", "UNCLONEABLE"],
+  ["a symbol", [Symbol("s")], "[0]", "UNCLONEABLE"],
+  ["a function in a table", { rows: [1, 2, 3, { onClick: () => 1 }] }, "rows[3].onClick", "UNCLONEABLE"],
+  ["a name with spaces", { "to do": { now: Symbol("s") } }, '["to do"].now', "UNCLONEABLE"],
+  [
+    "a getter that throws",
+    {
+      a: [
+        {
+          get b() {
+            throw new Error("no");
+          },
+        },
+      ],
+    },
+    "a[0].b",
+    "UNCLONEABLE",
+  ],
   ["a promise", { p: Promise.resolve() }, "p", "UNCLONEABLE"],
   ["a WeakMap", new Map([["k", new WeakMap()]]), "k", "UNCLONEABLE"],
   ["a regular expression", { r: /x/ }, "r", "UNCLONEABLE"],
