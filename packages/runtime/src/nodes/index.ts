@@ -1,4 +1,5 @@
 import type { AnyNodeDef } from "../blueprint/define-node.ts";
+import { code } from "./code.ts";
 import { csvRead } from "./csv-read.ts";
 import { csvWrite } from "./csv-write.ts";
 import { delay } from "./delay.ts";
@@ -17,6 +18,7 @@ import { transform } from "./transform.ts";
 
 /** The node types that every host has, beside the engine's own constructs. */
 export const coreNodes: readonly AnyNodeDef[] = [
+  code,
   csvRead,
   csvWrite,
   delay,

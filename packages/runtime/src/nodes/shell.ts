@@ -54,7 +54,7 @@ export const shell = defineNode({
       .describe("Largest `stdout` and `stderr` as text, bytes. Default 1 MiB; the files always hold all."),
   }),
   effect: "write",
-  runsOn: "process",
+  runsOn: "inline",
   async run(ctx) {
     const { okCodes, textLimitBytes } = ctx.config;
     const { command, args, name } = programOf(ctx.config);
