@@ -23,8 +23,10 @@ test("[E-PKG-5] main imports the installed packages, points at their preload, an
   await built.write({ file: join(dir, "page.js"), format: "iife" });
   await built.close();
 
-  const { app } = await launch([dir], { cwd: dir });
-  const page = await app.firstWindow();
+  const { app, output } = await launch([dir], { cwd: dir });
+  const page = await app.firstWindow({ timeout: 20_000 }).catch((error: unknown) => {
+    throw new Error(`main opened no window, and wrote: ${output()}`, { cause: error });
+  });
   const doors = page.evaluate(() =>
     (globalThis as unknown as { bus: { request(name: string, data: unknown): Promise<unknown> } }).bus.request(
       "test:doors",
