@@ -5,6 +5,14 @@
  */
 export { batch, type BatchOptions } from "./batch.ts";
 export { filter } from "./filter.ts";
+export {
+  inspect,
+  type Inspector,
+  type InspectorOptions,
+  type InspectorReport,
+  type NameTraffic,
+  type PassedMessage,
+} from "./inspector.ts";
 export { log, type LogEntry } from "./log.ts";
 export { permission } from "./permission.ts";
 export { record } from "./record.ts";

@@ -5,6 +5,7 @@ import { EventBus, ringJournal, type BusOptions, type RecordedMessage } from "..
 import {
   batch,
   filter,
+  inspect,
   log,
   permission,
   record,
@@ -237,4 +238,42 @@ test("[E-MID-8] record keeps what comes in and what the bus says itself, as repl
   player.on("*", (each) => played.push(each), { replayed: true });
   expect(await player.replay(journal)).toBe(3);
   expect(played).toEqual([1, 2, 3]);
+});
+
+test("[E-MID-13] inspect shows rates by name and the last messages, bounded and without payloads; closed it counts no more", async () => {
+  const { far, near, clock, flush } = pair();
+  near.handle("ask", (input) => input);
+  const inspector = inspect(near, { last: 3, clock });
+  flush();
+  for (let n = 0; n < 50; n++) far.emit("often", { secret: n });
+  near.emit("once", 1);
+  const asked = far.request("ask", 1);
+  await settle(flush);
+  await asked;
+  clock.advance(1_000);
+  const { traffic, last, links, id } = inspector.report();
+  expect(traffic.map(({ name, count }) => [name, count.in, count.out, count.local])).toEqual([
+    ["often", 50, 0, 0],
+    ["once", 0, 1, 1],
+    ["ask", 1, 0, 0],
+  ]);
+  expect(traffic[0]?.perSecond).toEqual({ in: 5, out: 0, local: 0 });
+  expect(last.map(({ way, kind, name }) => [way, kind, name])).toEqual([
+    ["in", "event", "often"],
+    ["in", "event", "often"],
+    ["in", "request", "ask"],
+  ]);
+  expect(JSON.stringify([traffic, last])).not.toContain("secret");
+  expect([id, links.length]).toEqual([near.id, 1]);
+  clock.advance(10_000);
+  expect(inspector.report().traffic[0]?.perSecond.in).toBe(0);
+  for (let n = 0; n < 1_500; n++) far.emit(`name-${n}`, n);
+  flush();
+  expect(inspector.report().traffic).toHaveLength(1_001);
+  expect(inspector.report().traffic.find(({ name }) => name === "…")?.count.in).toBe(503);
+  inspector.close();
+  inspector.close();
+  far.emit("often", 1);
+  flush();
+  expect(inspector.report().traffic.find(({ name }) => name === "often")?.count.in).toBe(50);
 });
