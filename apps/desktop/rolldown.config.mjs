@@ -8,7 +8,7 @@ mkdirSync("dist", { recursive: true });
 copyFileSync(fileURLToPath(import.meta.resolve("@atomiton/events/electron/preload")), "dist/preload.cjs");
 
 export default defineConfig({
-  input: { main: "src/main.ts", host: "src/host.ts" },
+  input: { main: "src/main.ts", host: "src/host.ts", "node-worker": "@atomiton/runtime/node-worker" },
   platform: "node",
   external: ["electron"],
   resolve: { conditionNames: ["@atomiton/source", "node", "import", "default"] },

@@ -15,6 +15,11 @@ function isNodeDef(value: unknown): value is AnyNodeDef {
   );
 }
 
+/** Threads and processes load it from where it was found, unless it says otherwise. */
+function placed(def: AnyNodeDef, address: string): AnyNodeDef {
+  return def.module === undefined && def.runsOn !== "inline" ? { ...def, module: address } : def;
+}
+
 function wayOutOf(cause: unknown): string {
   const { code, message = "" } = cause as { code?: string; message?: string };
   if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /\.[cm]?ts"/.test(message))
@@ -42,7 +47,7 @@ export async function loadNodeModules(modules: readonly string[], folder: string
     }
     const before = found.size;
     for (const value of Object.values(exported)) {
-      for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) if (isNodeDef(item)) found.add(item);
+      for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) if (isNodeDef(item)) found.add(placed(item, address));
     }
     if (found.size === before) {
       throw new CliError(

@@ -1,8 +1,6 @@
 import { z } from "zod";
 
 import { defineNode, port } from "../blueprint/define-node.ts";
-import { runSandboxed } from "../sandbox/quickjs.ts";
-import { runTrusted } from "../sandbox/trusted.ts";
 
 const MIB = 1024 * 1024;
 
@@ -36,9 +34,10 @@ export const code = defineNode({
     const { trusted, timeMs, memoryMiB } = ctx.config;
     const budget = { timeMs, memoryBytes: memoryMiB * MIB, print: (line: string) => ctx.log.info(line) };
     const names = { inputs: { ...ctx.in } };
+    // Loaded where it runs: hosts only know of it.
     const value = trusted
-      ? await runTrusted(ctx.config.code, names, budget, ctx)
-      : await runSandboxed(ctx.config.code, names, budget);
+      ? await (await import("../sandbox/trusted.ts")).runTrusted(ctx.config.code, names, budget, ctx)
+      : await (await import("../sandbox/quickjs.ts")).runSandboxed(ctx.config.code, names, budget);
     return value === undefined ? {} : { value };
   },
 });

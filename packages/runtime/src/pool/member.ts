@@ -70,6 +70,8 @@ function startProcess(memoryMiB: number): Member {
   const child: ChildProcess = fork(fileURLToPath(ENTRY), [], {
     execArgv: [...SOURCE_ARGS, `--max-old-space-size=${memoryMiB}`],
     serialization: "advanced",
+    // In Electron the program is a browser unless it is told to be Node.
+    env: { ...process.env, ...("electron" in process.versions ? { ELECTRON_RUN_AS_NODE: "1" } : {}) },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     // A group of its own: what it started ends with it.
     detached: process.platform !== "win32",
