@@ -53,7 +53,7 @@ async function bundle(code) {
     plugins: [entry],
     onLog: (_level, { message }) => console.error(message),
   });
-  const { output } = await built.generate({ format: "es", minify: true, sourcemap: true });
+  const { output } = await built.generate({ format: "es", minify: true, comments: false, sourcemap: true });
   await built.close();
   if (output.filter(({ type }) => type === "chunk").length !== 1) throw new Error("more than one chunk");
   const used = Object.entries(output[0].modules).filter(
