@@ -104,8 +104,12 @@ export interface Wait<W> {
     | { for: "input"; schema: unknown; prompt?: string }
     | { for: "time"; until: number }
     | { for: "event"; subject: string };
+  /** Given to `resume` as it is; plain data. */
   state: W;
+  /** When it has waited long enough, ms since 1970: `resume` gets undefined. */
   timeoutAt?: number;
+  /** The same, from when it begins to wait. */
+  timeoutMs?: number;
 }
 
 export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S extends z.ZodType = z.ZodType, W = never> {
@@ -137,6 +141,7 @@ export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S ext
   /** Inputs that the configuration's expressions may name as `in.x` beyond the declared ones (transform, template). Default false. */
   readonly openInputs?: boolean;
   run(ctx: NodeContext<I, O, z.infer<S>>): Promise<ValueOut<O> | Wait<W>>;
+  /** Called when what `run` waited for has come: with the answer, or with undefined when its time was over. */
   resume?(ctx: NodeContext<I, O, z.infer<S>>, value: unknown, state: W): Promise<ValueOut<O> | Wait<W>>;
   migrate?(fromVersion: string, config: unknown): unknown;
 }

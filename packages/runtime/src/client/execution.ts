@@ -67,6 +67,11 @@ export interface Execution extends PromiseLike<Record<string, unknown>>, AsyncIt
   inspect(target: InspectTarget, options?: InspectOptions): Promise<InspectReply>;
   /** At a stop: puts `value` in place of an input (before the node ran) or of an output (after). */
   override(stopId: string, port: string, value: unknown): Promise<void>;
+  /**
+   * Answers a wait that `runtime:state` has named. Rejects with E_STATE when somebody was faster or its time was over,
+   * with INVALID_INPUT when the answer does not fit the wait's schema.
+   */
+  answer(waitId: string, value: unknown): Promise<void>;
   /** Stops watching. The execution goes on; `result` rejects with CLOSED if it has not settled. */
   close(): void;
 }
@@ -199,6 +204,10 @@ export class WatchedExecution implements Execution {
 
   inspect(target: InspectTarget, options: InspectOptions = {}): Promise<InspectReply> {
     return this.#parts.ask("runtime:inspect", { target, ...options });
+  }
+
+  async answer(waitId: string, value: unknown): Promise<void> {
+    await this.#parts.ask("runtime:input", { kind: "answer", waitId, value: { t: "json", v: value } });
   }
 
   async override(stopId: string, port: string, value: unknown): Promise<void> {

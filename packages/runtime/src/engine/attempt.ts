@@ -3,6 +3,7 @@
  * ended; the outputs are checked; the scheduler is told, once. An abort fires the signal; who has not settled when the
  * grace is over is given up, and whatever comes from it later is dropped.
  */
+import type { Wait } from "../blueprint/define-node.ts";
 import { NodeError, RuntimeError, type RtError } from "../errors.ts";
 import { runsApart } from "../pool/pool.ts";
 import { runBlueprint } from "./blueprint-node.ts";
@@ -14,7 +15,7 @@ import { GRACE_MS } from "./host.ts";
 import { collectInputs, kindOf } from "./inputs.ts";
 import { runLoop } from "./loop.ts";
 import type { Outlet } from "./outlet.ts";
-import { collectOutputs } from "./outputs.ts";
+import { collectOutputs, waitOf } from "./outputs.ts";
 import type { ExpressionScope, PlanNode } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
@@ -25,6 +26,7 @@ export type Outcome =
   | { readonly kind: "completed"; readonly outputs: Values; readonly edited?: ReadonlySet<string> }
   | { readonly kind: "failed"; readonly error: RtError }
   | { readonly kind: "skipped"; readonly why: string }
+  | { readonly kind: "waiting"; readonly wait: Wait<unknown> }
   | { readonly kind: "cancelled" }
   /** Stopped by `pause` in its mode `now`: the same attempt again, later. */
   | { readonly kind: "paused" };
@@ -185,7 +187,13 @@ export class Attempt {
     const { node, signal } = this;
     const seen = this.expressionScope(inputs);
     const memory = this.scope.memory.get(node.id);
-    if (node.when && this.number === 1 && !memory?.hasRun && !isTrue(await node.when.evaluate(seen, signal)))
+    if (
+      node.when &&
+      this.number === 1 &&
+      !memory?.hasRun &&
+      !memory?.resume &&
+      !isTrue(await node.when.evaluate(seen, signal))
+    )
       return "when: is false";
     let config = node.staticConfig;
     if (node.config) {
@@ -246,11 +254,16 @@ export class Attempt {
     let result: Promise<unknown>;
     try {
       const ctx = makeContext(this, prepared);
-      result = runsApart(node.def)
-        ? this.holdFor(
-            this.scheduler.host.pool.run(node.def, ctx, { streams: node.streamsTo !== undefined || node.readsStreams }),
-          )
-        : node.def.run(ctx);
+      const { resume } = this.scope.memory.get(node.id) ?? {};
+      result = resume
+        ? node.def.resume!(ctx, resume.value, resume.state)
+        : runsApart(node.def)
+          ? this.holdFor(
+              this.scheduler.host.pool.run(node.def, ctx, {
+                streams: node.streamsTo !== undefined || node.readsStreams,
+              }),
+            )
+          : node.def.run(ctx);
     } catch (error) {
       result = Promise.reject(error);
     }
@@ -290,6 +303,8 @@ export class Attempt {
     if (this.#aborted) return this.#fail(this.#aborted);
     let outputs: Values;
     try {
+      const wait = waitOf(this, value);
+      if (wait) return this.#finish({ kind: "waiting", wait });
       outputs = collectOutputs(this, value);
     } catch (error) {
       return this.#fail(error);

@@ -175,7 +175,7 @@ function refuseLate(attempt: Attempt, what: string): void {
   throw new RuntimeError("E_STATE", `Cannot ${what} for "${attempt.path}": its attempt ${attempt.number} is over`);
 }
 
-function memoryOf({ scope, node }: Attempt): InstanceMemory {
+export function memoryOf({ scope, node }: Attempt): InstanceMemory {
   let found = scope.memory.get(node.id);
   if (!found) scope.memory.set(node.id, (found = { heartbeat: undefined, steps: new Map() }));
   return found;

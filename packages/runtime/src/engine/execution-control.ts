@@ -94,6 +94,14 @@ export class ExecutionControl {
     this.#scheduler.stops.edited(stop);
   }
 
+  /**
+   * Answers a wait: whoever comes first, while it is paused too. Throws `E_STATE` where nobody waits (any more) and
+   * `INVALID_INPUT` where the answer does not fit the wait's schema; it still waits then.
+   */
+  answer(waitId: string, value: unknown): void {
+    this.#scheduler.waits.answer(waitId, value);
+  }
+
   #whyNot({ path, at, port }: Breakpoint): string | undefined {
     if (path === "*") return undefined;
     const node = nodeAt(this.#plan.root, path);

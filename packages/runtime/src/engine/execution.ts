@@ -275,7 +275,7 @@ export class Execution {
       state: this.state,
       nodes: this.#nodes(),
       ...(counted.length > 0 ? { counted } : {}),
-      waits: [],
+      waits: this.#recorder.cleanWaits(this.#scheduler.waits.list()),
       stops: this.#scheduler.stops.list(),
     };
   }

@@ -1,3 +1,4 @@
+import type { Wait } from "../blueprint/define-node.ts";
 import { NodeError, RuntimeError } from "../errors.ts";
 import type { Attempt } from "./attempt.ts";
 import { issuesText } from "./expressions.ts";
@@ -6,6 +7,25 @@ import type { Values } from "./scope.ts";
 
 const NONE: Values = Object.freeze({});
 
+/** A node that returned this goes on when what it waits for has come. Throws `NodeError` INVALID_OUTPUT, NOT_YET. */
+export function waitOf(attempt: Attempt, result: unknown): Wait<unknown> | undefined {
+  if (typeof result !== "object" || result === null || !Object.hasOwn(result, "$wait")) return undefined;
+  const wait = result as Wait<unknown>;
+  const what = (wait.$wait as { for?: unknown } | null)?.for;
+  if (what === "event") {
+    throw new RuntimeError(
+      "NOT_YET",
+      `Cannot let "${attempt.path}" wait for an event: that is not there yet; wait for input or for a time`,
+    );
+  }
+  if ((what !== "input" && what !== "time") || attempt.node.def.resume === undefined) {
+    throw wrong(
+      `Cannot let "${attempt.path}" wait: ${attempt.node.def.type} ${what === "input" || what === "time" ? "has no resume" : "does not say for what"}; see \`Wait\``,
+    );
+  }
+  return wait;
+}
+
 /** What a node returned and emitted, checked against its ports. Throws `NodeError` INVALID_OUTPUT, `RuntimeError` NOT_YET. */
 export function collectOutputs(attempt: Attempt, result: unknown): Values {
   const { node } = attempt;
@@ -13,12 +33,6 @@ export function collectOutputs(attempt: Attempt, result: unknown): Values {
   if (typeof returned !== "object" || Array.isArray(returned)) {
     throw wrong(
       `Cannot take ${kindOf(returned)} from "${attempt.path}": a node returns its outputs by port name; return { port: value }`,
-    );
-  }
-  if (Object.hasOwn(returned, "$wait")) {
-    throw new RuntimeError(
-      "NOT_YET",
-      `Cannot let "${attempt.path}" wait: waiting nodes are not there yet; use core/delay`,
     );
   }
   let outputs: Record<string, unknown> | undefined;

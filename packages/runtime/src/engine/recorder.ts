@@ -145,7 +145,12 @@ export class Recorder {
 
   /** All open waits, as they are now. */
   waits(waits: WaitInfo[]): void {
-    if (!this.#isOver) this.#delta().waits = redacted(waits, this.#options.redact) as WaitInfo[];
+    if (!this.#isOver) this.#delta().waits = this.cleanWaits(waits);
+  }
+
+  /** Prompts and schemas without secrets. */
+  cleanWaits(waits: WaitInfo[]): WaitInfo[] {
+    return redacted(waits, this.#options.redact) as WaitInfo[];
   }
 
   /** Sends what has gathered. Before a snapshot, a listener that comes, and everything that takes a number. */

@@ -4,14 +4,16 @@
  * 2. `#settle` is the only place that makes an instance final; whoever is late is dropped by its attempt's token.
  * 3. Work is a list, never recursion: a chain of any length settles on one stack frame (`turn`).
  */
+import type { Wait } from "../blueprint/define-node.ts";
 import type { Blueprint } from "../blueprint/model.ts";
 import type { RuntimeOutput } from "../contract.ts";
 import { RuntimeError, type RtError } from "../errors.ts";
 import type { Past } from "../journal/past.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
 import { Breakpoints, type Hit, type StopValues } from "./breakpoints.ts";
+import { memoryOf } from "./context.ts";
 import { Control, type StepKind } from "./control.ts";
-import { backoffMs, CancelReason, isWorthRetrying } from "./failure.ts";
+import { backoffMs, CancelReason, isWorthRetrying, toRtError } from "./failure.ts";
 import { GRACE_MS, type EngineHost } from "./host.ts";
 import { whyNotReady } from "./inputs.ts";
 import type { JournalWriter } from "./journal-writer.ts";
@@ -37,10 +39,12 @@ import {
   READY,
   RUNNING,
   SKIPPED,
+  WAITING,
 } from "./states.ts";
 import { edgePlace, overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
 import { Stops, type Stop } from "./stops.ts";
 import type { Transitions } from "./transitions.ts";
+import { Waits } from "./waits.ts";
 
 /** What the scheduler asks of the execution around it. */
 export interface ExecutionFacts {
@@ -88,6 +92,7 @@ export class Scheduler implements Claimant {
   readonly control: Control = new Control();
   readonly breakpoints: Breakpoints;
   readonly stops: Stops;
+  readonly waits: Waits;
   readonly #ready = new ReadyQueue();
   readonly #secrets = new Map<Blueprint, Readonly<Record<string, string>>>();
   /** Final instances whose tokens are still to be put. */
@@ -115,6 +120,7 @@ export class Scheduler implements Claimant {
     this.recorder = recorder;
     this.transitions = transitions;
     this.stops = new Stops(recorder);
+    this.waits = new Waits(host.clock, recorder);
     this.breakpoints = new Breakpoints(({ id }, path, message) => recorder.logpoint(id, path, message));
     this.progress = new Progress(
       host.clock,
@@ -234,6 +240,9 @@ export class Scheduler implements Claimant {
         break;
       case "paused":
         this.#startOver(scope, node);
+        break;
+      case "waiting":
+        this.#wait(attempt, outcome.wait);
         break;
     }
     this.turn();
@@ -472,6 +481,24 @@ export class Scheduler implements Claimant {
     this.turn();
   }
 
+  /** Holds nothing until what it waits for has come; then the same attempt goes on with `resume`. */
+  #wait(attempt: Attempt, wait: Wait<unknown>): void {
+    const { scope, node, path, number } = attempt;
+    const memory = memoryOf(attempt);
+    try {
+      this.waits.open(scope, node.id, wait, (value) => {
+        memory.resume = { value, state: wait.state };
+        scope.attempt[node.id]!--;
+        this.#arrive(scope, node.id);
+        this.turn();
+      });
+    } catch (error) {
+      this.#fail(scope, node, toRtError(error, path, number));
+      return;
+    }
+    this.transitions.node(scope, node.id, WAITING, wait.$wait.for);
+  }
+
   /** The same attempt again, when it may. */
   #startOver(scope: Scope, node: PlanNode): void {
     scope.token[node.id] = 0;
@@ -567,6 +594,7 @@ export class Scheduler implements Claimant {
     }
     scope.timers.get(node)?.();
     scope.timers.delete(node);
+    if (scope.state[node] === WAITING) this.waits.drop(scope, node);
     this.#settle(scope, node, CANCELLED, why);
   }
 

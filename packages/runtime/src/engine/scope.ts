@@ -23,6 +23,8 @@ export interface InstanceMemory {
   readonly key?: string | undefined;
   /** Its `when` was true. */
   readonly hasRun?: boolean;
+  /** It has waited, and this has come: the next run is a `resume`. */
+  resume?: { readonly value: unknown; readonly state: unknown } | undefined;
 }
 
 /** One run of a template: the root, a Blueprint used as a node, or one item of a loop. */

@@ -55,8 +55,8 @@ export function input(runtime: Runtime, request: Input<"runtime:input">): Reply<
   const control = controlFor(runtime, request);
   if (request.kind === "push") throw notYet("push items into a stream", "give them as an input of the Blueprint");
   const value = plain(request.value);
-  if (request.kind === "answer") throw notYet("answer", "later");
-  control.override(request.stopId, request.port, value);
+  if (request.kind === "answer") control.answer(request.waitId, value);
+  else control.override(request.stopId, request.port, value);
   return { seq: control.seq, accepted: 1, credit: 0 };
 }
 

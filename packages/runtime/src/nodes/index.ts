@@ -8,6 +8,7 @@ import { fileRead } from "./file-read.ts";
 import { fileWrite } from "./file-write.ts";
 import { filter } from "./filter.ts";
 import { httpRequest } from "./http-request.ts";
+import { inputWait } from "./input-wait.ts";
 import { log } from "./log.ts";
 import { merge } from "./merge.ts";
 import { set } from "./set.ts";
@@ -27,6 +28,7 @@ export const coreNodes: readonly AnyNodeDef[] = [
   fileWrite,
   filter,
   httpRequest,
+  inputWait,
   log,
   merge,
   set,

@@ -332,13 +332,13 @@ test("[R-ENG-16] gives a node its place in the run, a key that attempts share, s
   await runtime.close();
 });
 
-test("[R-ENG-17] refuses ports that a node does not have, and waiting, which is not there yet", async () => {
+test("[R-ENG-17] refuses ports that a node does not have, and waiting without a resume", async () => {
   const odd = node("odd", (ctx) => ctx.config.value);
   const { runtime, start } = bench([odd]);
   const cases: [unknown, string, string][] = [
     [{ nope: 1 }, "INVALID_OUTPUT", "has no such port; it has out, other"],
     [[1], "INVALID_OUTPUT", "Cannot take a list"],
-    [{ $wait: { for: "time", until: 1 }, state: 1 }, "NOT_YET", "waiting nodes are not there yet"],
+    [{ $wait: { for: "time", until: 1 }, state: 1 }, "INVALID_OUTPUT", "has no resume"],
   ];
   for (const [value, code, text] of cases) {
     const id = await start({ a: { uses: "test/odd@1", with: { value } } });

@@ -73,23 +73,21 @@ test("[R-IPC-7] a refused command about an execution that lives does not say tha
 });
 
 test.each([
-  ["runtime:pause", { executionId: "x", mode: "drain" }],
-  ["runtime:resume", { executionId: "x" }],
-  ["runtime:input", { executionId: "x", kind: "answer", waitId: "w", value: { t: "json", v: 1 } }],
-  ["runtime:config", { executionId: "x", path: "a", patch: [] }],
-  ["runtime:breakpoint", { executionId: "x", op: "set", breakpoints: [] }],
-  ["runtime:inspect", { executionId: "x", target: { ref: "r" } }],
-] as const)("[R-IPC-8] %s is answered with NOT_YET", async (name, input) => {
-  const { join } = await setUp();
+  ["runtime:config", { path: "a", patch: [] }],
+  ["runtime:input", { kind: "push", path: "a", port: "value", items: [] }],
+  ["runtime:inspect", { at: 1, target: { ref: "r" } }],
+  ["runtime:resume", { to: "a" }],
+] as const)("[R-IPC-8] %s with %o is answered with NOT_YET", async (name, input) => {
+  const { join, gates } = await setUp();
   const { bus } = await join();
-  await expect(bus.request(name, input as never)).rejects.toMatchObject({
-    code: "NOT_YET",
-    message: expect.stringContaining("what works is to execute, watch and cancel"),
-  });
+  const { executionId } = await bus.request("runtime:execute", { blueprintId: "one", input: { word: "w" } });
+  await gates.reached("w");
+  await expect(bus.request(name, { executionId, ...input } as never)).rejects.toMatchObject({ code: "NOT_YET" });
+  gates.open("w");
+  await bus.next("runtime:completed", { where: { executionId }, since: "last" });
 });
 
 test.each([
-  { mode: "debug" as const },
   { mode: "dry" as const },
   { version: "2.0.0" },
   { pool: "gpu" },

@@ -20,6 +20,7 @@ const CODES: Record<string, string> = {
   "core/file.read": "`ENCODING`, `JSON`, `LIMIT`, and those of the file system.",
   "core/file.write": "those of the file system.",
   "core/filter": "`EXPRESSION`.",
+  "core/input.wait": "`CONFIG`, `TIMEOUT`.",
   "core/http.request":
     "`http.404` and so on; `ECONNREFUSED`, `ENOTFOUND`, `ECONNRESET` and other network codes; `HTTP_REDIRECT`, `BAD_PORT`, `JSON`, `LIMIT`.",
   "core/merge": "`ZIP`.",
