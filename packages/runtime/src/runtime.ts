@@ -258,7 +258,7 @@ export class Runtime {
       const id = left.past.created?.id ?? left.place;
       if (executionId !== undefined && id !== executionId) continue;
       try {
-        if (left.error !== undefined) throw left.error;
+        if (left.error) throw left.error;
         await this.#resume(left);
         all.push({ executionId: id });
       } catch (error) {

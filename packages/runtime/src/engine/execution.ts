@@ -84,7 +84,7 @@ export class Execution {
   /** The time in which it was not paused: what the policy's timeout counts. */
   readonly #active: Stopwatch;
   /** The root scope has ended while the execution was held. */
-  #heldEnd: Scope | undefined;
+  #heldEnd: { readonly root: Scope; readonly result: Values } | undefined;
   #waiters: { resolve: (result: Record<string, unknown>) => void; reject: (error: RuntimeError) => void }[] = [];
   readonly #ended: (() => void)[] = [];
 
@@ -328,9 +328,9 @@ export class Execution {
 
   #unhold(): void {
     if (this.state !== "running") this.#run();
-    const root = this.#heldEnd;
+    const end = this.#heldEnd;
     this.#heldEnd = undefined;
-    if (root) this.#rootEnded(root);
+    if (end) this.#rootEnded(end.root, end.result);
     else this.#scheduler.unhold();
   }
 
@@ -381,11 +381,12 @@ export class Execution {
   }
 
   /** Every instance is final and every attempt has settled: the only way to an end, but for a queued execution. */
-  #rootEnded(root: Scope): void {
-    if (this.state === "pausing" || this.state === "paused") this.#heldEnd = root;
+  #rootEnded(root: Scope, result: Values = scopeOutputs(root)): void {
+    // Taken now: an ended scope lets its values go.
+    if (this.state === "pausing" || this.state === "paused") this.#heldEnd = { root, result };
     else if (this.#cause) this.#end(this.#cause.by === "cancel" ? "cancelled" : "failed", this.#cause.error);
     else if (root.failure) this.#end("failed", root.failure);
-    else this.#keepResult(scopeOutputs(root) as Record<string, unknown>);
+    else this.#keepResult({ ...result });
   }
 
   /** Large outputs are stored first: an event carries a reference to them. A cancel meanwhile decides how it ends. */

@@ -137,8 +137,8 @@ export function asJournal<T>(place: string, read: () => T): T {
   }
 }
 
-export function damagedPlace(place: string, error: unknown): unknown {
-  if (!(error instanceof EventsError)) return error;
+export function damagedPlace(place: string, error: unknown): Error {
+  if (!(error instanceof EventsError)) return error instanceof Error ? error : new Error(String(error));
   return new RuntimeError("JOURNAL", `${error.message} (in "${place}")`, { place }, { cause: error });
 }
 

@@ -48,6 +48,7 @@ export class ExecutionJournal {
   #waiters: { readonly position: number; readonly settle: (error?: Error) => void }[] = [];
   #takeBackTimer: (() => void) | undefined;
   #failure: Error | undefined;
+  #retrying: Promise<void> | undefined;
   #isTerminal = false;
   #closing: Promise<void> | undefined;
   /** Hears that the disk failed: once, until `retry`. */
@@ -115,7 +116,12 @@ export class ExecutionJournal {
   }
 
   /** After a failure: opens the file again and writes what was not stored. Rejects when the disk fails again. */
-  async retry(): Promise<void> {
+  retry(): Promise<void> {
+    this.#retrying ??= this.#retry().finally(() => (this.#retrying = undefined));
+    return this.#retrying;
+  }
+
+  async #retry(): Promise<void> {
     if (!this.#failure || this.#closing) return;
     await this.#file.close().catch(() => {});
     try {

@@ -52,7 +52,7 @@ export interface Kept<S> {
 export interface Unfinished {
   readonly place: string;
   readonly past: Past;
-  readonly error: unknown;
+  readonly error: Error | undefined;
 }
 
 export class ExecutionStore<S extends { readonly executionId: string; readonly endedAt?: number | undefined }> {
@@ -120,7 +120,7 @@ export class ExecutionStore<S extends { readonly executionId: string; readonly e
     for (const { path } of await placesIn(this.#options.dir)) {
       if (known.has(path)) continue;
       const past = new Past();
-      let error: unknown;
+      let error: Error | undefined;
       try {
         await this.#read(path, past);
       } catch (fault) {

@@ -6,6 +6,10 @@ import type { ExecutionRecord } from "../../src/journal/records.ts";
 /** A real file on a disk that a test fills, and whose records and flushes it counts. */
 export class FaultyDisk {
   isFull = false;
+  /** The process is gone: nothing reaches the disk any more, and nobody is told. */
+  isDead = false;
+  /** Flushes wait for it. */
+  pause: Promise<void> | undefined;
   flushes = 0;
   /** Called with each record before it is appended: throws to make the process "die" there. */
   before: (record: ExecutionRecord) => void = () => {};
@@ -15,11 +19,14 @@ export class FaultyDisk {
     const file = await openFile(path, durability);
     const flush = async (): Promise<void> => {
       this.flushes++;
+      if (this.isDead) return;
+      await this.pause;
       if (this.isFull) throw full();
       await file.flush();
     };
     const journal: Journal<ExecutionRecord> = {
       append: (record) => {
+        if (this.isDead) return file.last + 1;
         this.before(record);
         return file.append(record);
       },
