@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -10,6 +12,8 @@ import type { EventsCodec } from "../../src/wire/codec.ts";
 import { messagePackCodec } from "../../src/wire/codec.ts";
 import { copyOut } from "../../src/wire/payload.ts";
 import { raise } from "../../src/wire/raise.ts";
+
+const page = readFileSync(new URL("../../../../docs/protocol.md", import.meta.url), "utf8");
 
 type Node = { id: string; children: Node[] };
 const node: z.ZodType<Node> = z.object({ id: z.string(), children: z.array(z.lazy(() => node)) });
@@ -138,3 +142,18 @@ for (const [form, make] of forms) {
     expect(Object.keys(Object.prototype)).toEqual([]);
   });
 }
+
+test("[E-COD-9] the frames of docs/protocol.md are made and read as the page says", () => {
+  const job = z.object({ percent: z.number(), note: z.string().optional(), job: z.string() });
+  const jobs = defineContract("vector@1", { "job:progress": event(job), "job:rows": event(z.unknown()) });
+  const cross = compiledCodec(jobs);
+  const encoder = cross.encoder(["job:progress", "job:rows"]);
+  const decoder = cross.decoder(["job:progress", "job:rows"]);
+  const blocks = [...page.matchAll(/```columns\nbody +(.*?)\nbytes +(.*?)```/gs)];
+  expect(blocks.length).toBeGreaterThan(1);
+  for (const [, body, hex] of blocks) {
+    const bytes = Uint8Array.from(hex!.trim().split(/\s+/), (byte) => Number.parseInt(byte, 16));
+    expect(decoder.decode(bytes, 64)).toEqual(JSON.parse(body!));
+    expect(encoder.encode(JSON.parse(body!) as unknown[], true)).toEqual(bytes);
+  }
+});

@@ -138,14 +138,14 @@ const refused: readonly (readonly [string, unknown, string])[] = [
 
 test.each(media)(
   "[E-WIRE-12] every kind of value crosses alike, and what cannot is refused with its path: %s",
-  async (_, make, options = {}) => {
+  async (_, make, options: object = {}) => {
     const faults: unknown[] = [];
     const ui = new EventBus({
       contract: echo,
       role: "ui",
       validate: "in",
       onError: (fault) => faults.push(fault),
-      ...options,
+      ...(options as { codecs?: [] }),
     });
     open.push(() => ui.close());
     const transport = await make();
