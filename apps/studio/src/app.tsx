@@ -6,6 +6,7 @@ import type { BlueprintInfo } from "./host/host.ts";
 import { isTerminal } from "./model/execution.ts";
 import { Details } from "./panels/inspect/details.tsx";
 import { Library, ProblemBadge } from "./panels/library/library.tsx";
+import { Inspector } from "./panels/link/inspector.tsx";
 import { LinkNotice, LinkState } from "./panels/link/link-state.tsx";
 import { Logs } from "./panels/logs/logs.tsx";
 import { RunBar } from "./panels/run/run-bar.tsx";
@@ -27,6 +28,7 @@ export function App(): ReactNode {
   const [isMenuOpen, setMenuOpen] = useState(false);
   const [areDetailsOpen, setDetailsOpen] = useState(false);
   const [areLogsOpen, setLogsOpen] = useState(isWide && isTall);
+  const [isInspecting, setInspecting] = useState(false);
   const studio = useStudio();
   const blueprint = useStudioState((state) => state.blueprint);
   const selected = useStudioState((state) => state.selected);
@@ -45,7 +47,7 @@ export function App(): ReactNode {
       <div className="flex min-h-0 flex-1">
         {isWide && (
           <div className="w-64 shrink-0 border-r border-line bg-surface">
-            <Library />
+            <Library onInspect={() => setInspecting(true)} />
           </div>
         )}
         <main className="flex min-w-0 flex-1 flex-col [--logs:11rem]">
@@ -64,7 +66,13 @@ export function App(): ReactNode {
       </div>
       {!isWide && (
         <Sheet isOpen={isMenuOpen} onClose={() => setMenuOpen(false)} title="Library" place="left">
-          <Library onChosen={() => setMenuOpen(false)} />
+          <Library
+            onChosen={() => setMenuOpen(false)}
+            onInspect={() => {
+              setMenuOpen(false);
+              setInspecting(true);
+            }}
+          />
         </Sheet>
       )}
       {!isWide && info !== undefined && (
@@ -82,6 +90,16 @@ export function App(): ReactNode {
         </Sheet>
       )}
       {info !== undefined && <RunForm key={info.id} blueprint={info} />}
+      {studio.bus !== undefined && (
+        <Sheet
+          isOpen={isInspecting}
+          onClose={() => setInspecting(false)}
+          title="The link to the host"
+          place={isWide ? "center" : "bottom"}
+        >
+          <Inspector bus={studio.bus} />
+        </Sheet>
+      )}
       <Notice />
     </div>
   );

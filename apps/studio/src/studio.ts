@@ -35,6 +35,8 @@ class Restart {
 export class Studio {
   /** Moves through the recording; undefined with a host that runs things. */
   readonly player: Player | undefined;
+  /** Undefined with a recording. */
+  readonly bus: Host["bus"];
   private readonly host: Host;
   private readonly store: StudioStore;
   private readonly options: StudioOptions;
@@ -48,6 +50,7 @@ export class Studio {
   constructor(options: StudioOptions) {
     this.options = options;
     this.host = options.host;
+    this.bus = options.host.bus;
     this.player = options.player;
     this.store = options.store;
     this.mayAutoRun = options.address.run;

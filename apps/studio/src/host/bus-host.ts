@@ -63,6 +63,7 @@ export function openBusHost({ token }: BusHostOptions): Host {
   dial();
 
   return {
+    bus,
     onLink(hear) {
       hearers.add(hear);
       hear(now);

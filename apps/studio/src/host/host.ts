@@ -1,4 +1,6 @@
 /** What the page needs of a host. The one that ships speaks over the bus (bus-host.ts); model tests bring their own. */
+import type { EventBus } from "@atomiton/events";
+
 import type { Execution, ExecutionEvent } from "../model/execution.ts";
 
 export type { BlueprintEntry, BlueprintInfo, ExecutionInfo, GraphNode, Wire } from "@atomiton/runtime/contract";
@@ -23,6 +25,8 @@ export interface Watcher {
 }
 
 export interface Host {
+  /** The bus to it, to be looked into; a recording has none. */
+  readonly bus?: EventBus<any, any>;
   /** Calls at once with the present state, then at every change. */
   onLink(hear: (link: Link) => void): () => void;
   onLibraryChange(hear: (what: "blueprints" | "executions", ids: readonly string[]) => void): () => void;

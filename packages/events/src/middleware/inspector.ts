@@ -26,7 +26,7 @@ export interface NameTraffic {
   readonly name: string;
   /** Since the inspector was made. */
   readonly count: Readonly<Record<Way, number>>;
-  /** Messages a second, over the last ten. */
+  /** Messages a second, over the last ten, or since the inspector was made. */
   readonly perSecond: Readonly<Record<Way, number>>;
 }
 
@@ -66,6 +66,7 @@ export function inspect(
   const names = new Map<string, Record<Way, Meter>>();
   const last: PassedMessage[] = [];
   const second = (): number => Math.floor(clock.monotonic() / 1_000);
+  const began = second();
   const metersOf = (name: string): Record<Way, Meter> => {
     const key = names.has(name) || names.size < NAMES_KEPT ? name : REST;
     let meters = names.get(key);
@@ -90,7 +91,7 @@ export function inspect(
           out: read(meters.out),
           local: read(meters.local),
         });
-        return { name, count: each(({ total }) => total), perSecond: each((meter) => meter.perSecond(now)) };
+        return { name, count: each(({ total }) => total), perSecond: each((meter) => meter.perSecond(now, began)) };
       });
       traffic.sort((a, b) => busy(b.perSecond) - busy(a.perSecond) || busy(b.count) - busy(a.count));
       return { ...events.inspect(), traffic, last: [...last] };
@@ -114,9 +115,10 @@ class Meter {
     if (this.#slots.length > RATE_S + 1) this.#slots.shift();
   }
 
-  perSecond(now: number): number {
+  perSecond(now: number, began: number): number {
+    const start = Math.max(began, now - RATE_S);
     let sum = 0;
-    for (const { second, count } of this.#slots) if (second < now && second >= now - RATE_S) sum += count;
-    return sum / RATE_S;
+    for (const { second, count } of this.#slots) if (second < now && second >= start) sum += count;
+    return sum / Math.max(1, now - start);
   }
 }

@@ -257,7 +257,9 @@ test("[E-MID-13] inspect shows rates by name and the last messages, bounded and 
     ["once", 0, 1, 1],
     ["ask", 1, 0, 0],
   ]);
-  expect(traffic[0]?.perSecond).toEqual({ in: 5, out: 0, local: 0 });
+  expect(traffic[0]?.perSecond).toEqual({ in: 50, out: 0, local: 0 });
+  clock.advance(4_000);
+  expect(inspector.report().traffic[0]?.perSecond.in).toBe(10);
   expect(last.map(({ way, kind, name }) => [way, kind, name])).toEqual([
     ["in", "event", "often"],
     ["in", "event", "often"],

@@ -15,13 +15,19 @@ import { OpenRecording } from "../time/open-recording.tsx";
 /** Fewer are found by eye. */
 const SEARCH_FROM = 7;
 
-export function Library({ onChosen }: { onChosen?: () => void }): ReactNode {
+export function Library({ onChosen, onInspect }: { onChosen?: () => void; onInspect: () => void }): ReactNode {
+  const { bus } = useStudio();
   return (
     <nav aria-label="Library" className="flex h-full min-h-0 flex-col overflow-y-auto">
       <Blueprints {...(onChosen === undefined ? {} : { onChosen })} />
       <Executions {...(onChosen === undefined ? {} : { onChosen })} />
       <div className="mt-auto border-t border-line p-2">
         <OpenRecording onChosen={onChosen} />
+        {bus !== undefined && (
+          <Button look="quiet" icon="globe" onClick={onInspect}>
+            Inspect the link…
+          </Button>
+        )}
       </div>
     </nav>
   );
