@@ -18,6 +18,7 @@ export type RuntimeErrorCode =
   | "LOCKED"
   | "JOURNAL"
   | "PLAN_CHANGED"
+  | "SECRET"
   | "CLOSED";
 
 /** Test it by `code`. Text: `Cannot <action> <"value">: <state now>; <what would work>`. */

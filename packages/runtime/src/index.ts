@@ -38,6 +38,13 @@ export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
 export { describeNode } from "./host/describe.ts";
 export { openLibrary, type Library, type LibraryOptions } from "./library/index.ts";
 export { coreNodes } from "./nodes/index.ts";
+export {
+  firstOf,
+  secretsFromEnvironment,
+  secretsFromFile,
+  secretsFromKeychain,
+  type SecretSource,
+} from "./secrets/index.ts";
 export { killLiveGroups } from "./process/live-groups.ts";
 export {
   Runtime,

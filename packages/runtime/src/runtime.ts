@@ -36,6 +36,7 @@ import type { Retention, Unfinished } from "./journal/execution-store.ts";
 import { openLibrary, type Library } from "./library/index.ts";
 import { coreNodes } from "./nodes/index.ts";
 import { Pool } from "./pool/pool.ts";
+import { secretsFrom, type SecretSource } from "./secrets/index.ts";
 
 export type { BlueprintTarget } from "./engine/plans.ts";
 
@@ -63,8 +64,11 @@ export interface RuntimeOptions {
   openJournal?: OpenFile;
   /** Instead of `dataDir`. Not closed by `close`. */
   blobs?: BlobStore;
-  /** Name to value. A Blueprint gets those that it lists; they show nowhere. */
-  secrets?: Readonly<Record<string, string>>;
+  /**
+   * Name to value, or where the values are found: `secretsFromEnvironment()`, `secretsFromFile(path)`,
+   * `secretsFromKeychain()`, `firstOf(…)`. A Blueprint gets those that it lists; they show nowhere. Default: none.
+   */
+  secrets?: Readonly<Record<string, string>> | SecretSource;
   /** What expressions see as `vars`. */
   vars?: Readonly<Record<string, unknown>>;
   clock?: Clock;
@@ -144,7 +148,7 @@ export class Runtime {
   readonly #plans: Plans;
   readonly #ownsBlobs: boolean;
   readonly #host: EngineHost;
-  readonly #secrets: Readonly<Record<string, string>>;
+  readonly #secrets: SecretSource;
   readonly #folders: readonly string[];
   readonly #keep: number;
   readonly #executions = new Map<string, Execution>();
@@ -165,7 +169,7 @@ export class Runtime {
     this.#ownsBlobs = options.blobs === undefined;
     this.blobs =
       options.blobs ?? openBlobStore(options.dataDir === undefined ? {} : { dir: join(options.dataDir, "blobs") });
-    this.#secrets = options.secrets ?? {};
+    this.#secrets = isSource(options.secrets) ? options.secrets : secretsFrom(options.secrets ?? {});
     this.#folders = [this.dir, ...(options.fileFolders ?? [])];
     this.#keep = options.keep ?? 100;
     this.#listeners = new Listeners(options.onError ?? warn);
@@ -191,7 +195,7 @@ export class Runtime {
    * Accepts an execution and resolves with its id, before any of its work starts. A Blueprint parsed by us is checked and
    * compiled once: whoever changes one makes another.
    * Rejects with `RuntimeError`: `UNKNOWN_BLUEPRINT`, `INVALID_BLUEPRINT` (`details.problems`), `INVALID_INPUT`
-   * (`details.problems`), `NOT_YET` (secrets that nobody gave), `E_STATE` (the id is taken), `CLOSED`.
+   * (`details.problems`), `SECRET` (secrets that are nowhere, or cannot be read), `E_STATE` (the id is taken), `CLOSED`.
    */
   async execute(
     target: BlueprintTarget,
@@ -213,7 +217,7 @@ export class Runtime {
     try {
       const plan = await this.#plans.of(target);
       const { blueprint } = plan;
-      const secrets = this.#secretsOf(plan);
+      const secrets = await this.#secretsOf(plan);
       const values = await this.#inputsOf(blueprint, input);
       this.#refuseClosed();
       const { deadline, priority = 0 } = options;
@@ -245,7 +249,7 @@ export class Runtime {
   /**
    * Goes on with the executions of `dataDir` that had not ended when their host did, or with one of them. What had
    * settled is not run again; what was running is, where its effect allows. Resolves when all are under way, with those
-   * that cannot go on: `PLAN_CHANGED`, `JOURNAL`, `BLOB_LOST`, `NOT_YET` (secrets). They stay as they are.
+   * that cannot go on: `PLAN_CHANGED`, `JOURNAL`, `BLOB_LOST`, `SECRET`. They stay as they are.
    * Rejects with `LOCKED` when another host has the folder. Without `dataDir` there is nothing to recover.
    * @example
    * const runtime = new Runtime({ dir: "blueprints", dataDir: "data" });
@@ -371,7 +375,7 @@ export class Runtime {
     const { past } = left;
     const { id, target, priority, deadline } = past.created!;
     const plan = await this.#plans.of(target);
-    const secrets = this.#secretsOf(plan);
+    const secrets = await this.#secretsOf(plan);
     const { journal, input } = await this.#keeper!.resume(left, plan);
     const execution = new Execution({
       id,
@@ -410,19 +414,19 @@ export class Runtime {
     );
   }
 
-  #secretsOf({ secrets: names, blueprint }: Plan): Record<string, string> {
-    const values: Record<string, string> = {};
+  async #secretsOf({ secrets: names, blueprint }: Plan): Promise<Record<string, string>> {
+    const values: [string, string][] = [];
     const missing: string[] = [];
     for (const name of names) {
-      if (Object.hasOwn(this.#secrets, name)) values[name] = this.#secrets[name]!;
-      else missing.push(name);
+      const value = await this.#secrets.read(name);
+      if (value === undefined) missing.push(name);
+      else values.push([name, value]);
     }
-    if (missing.length === 0) return values;
-    throw new RuntimeError(
-      "NOT_YET",
-      `Cannot run "${blueprint.name}": it needs the secrets ${missing.join(", ")}, and reading them from the environment is not there yet; give them with new Runtime({ secrets })`,
-      { secrets: missing },
-    );
+    if (missing.length === 0) return Object.fromEntries(values);
+    const looked = missing.map((name) => `"${name}" is not in ${this.#secrets.where(name)}`).join("; ");
+    throw new RuntimeError("SECRET", `Cannot run "${blueprint.name}": its secret ${looked}; put it there`, {
+      secrets: missing,
+    });
   }
 
   async #inputsOf(blueprint: Blueprint, input: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
@@ -492,6 +496,10 @@ function entryOf(execution: Execution): ExecutionEntry {
     late: execution.late,
     scopes: execution.liveScopes,
   };
+}
+
+function isSource(secrets: RuntimeOptions["secrets"]): secrets is SecretSource {
+  return typeof secrets?.["read"] === "function";
 }
 
 function warn(error: unknown): void {

@@ -198,7 +198,7 @@ test("[R-RUN-10] gives a Blueprint inside another the secrets that it lists itse
   });
   const poor = new Runtime({ dir, catalog: runtime.catalog, secrets: { b: "B-value" }, blobs: runtime.blobs });
   undo.push(() => poor.close());
-  await expect(poor.execute("main")).rejects.toMatchObject({ code: "NOT_YET", details: { secrets: ["a"] } });
+  await expect(poor.execute("main")).rejects.toMatchObject({ code: "SECRET", details: { secrets: ["a"] } });
 });
 
 test("[R-ENG-43] refuses Blueprints that use themselves, directly and through others", async () => {

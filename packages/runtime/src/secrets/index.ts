@@ -1,0 +1,3 @@
+export { secretsFromFile } from "./file.ts";
+export { secretsFromKeychain } from "./keychain.ts";
+export { firstOf, secretsFrom, secretsFromEnvironment, type SecretSource } from "./source.ts";
