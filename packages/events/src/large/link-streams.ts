@@ -159,8 +159,8 @@ class Giving {
 }
 
 interface Waiter {
-  resolve(result: IteratorResult<unknown>): void;
-  reject(why: EventsError): void;
+  readonly resolve: (result: IteratorResult<unknown>) => void;
+  readonly reject: (why: EventsError) => void;
 }
 
 /** One stream from the peer; the buffer before its reader. */

@@ -1,9 +1,10 @@
-/** The part of the platform's `ReadableStream` that is used here; its own types are the caller's. */
+/** The part of the platform's `ReadableStream` that is used here. */
 interface Controller<T> {
   enqueue(item: T): void;
   close(): void;
 }
-type ReadableOf<T> = typeof globalThis extends { ReadableStream: { new <I>(): infer R } } ? R : AsyncIterable<T>;
+/** The platform's own type, as whoever calls knows it. */
+type ReadableOf<T> = typeof globalThis extends { ReadableStream: { prototype: infer R } } ? R : AsyncIterable<T>;
 
 /**
  * A stream of a payload as the platform's `ReadableStream`, for `pipeTo`, `new Response(…)` and the like. It reads one

@@ -78,11 +78,13 @@ export class Conversation implements Session, RoadOwner, Resumable {
   #cancelDial: (() => void) | undefined;
   #cancelWindow: (() => void) | undefined;
   #isStarting = true;
+  readonly #isLocal: boolean;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#medium = options.transport.medium;
-    this.#limits = { ...DEFAULT_LIMITS, ...(this.#medium === "clone" && LOCAL_LIMITS), ...options.limits };
+    this.#isLocal = options.transport.isLocal ?? this.#medium === "clone";
+    this.#limits = { ...DEFAULT_LIMITS, ...(this.#isLocal && LOCAL_LIMITS), ...options.limits };
     this.#redials = options.transport.redials;
     this.#gate = new Gate(this.#medium, this.#limits, this.#codec, options.clock);
     this.#traffic = new Traffic({
@@ -214,7 +216,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   /** Repeats what was said until it is answered, and gives up in the end. */
   #awaitHandshake(waitedMs: number): void {
-    const limitMs = this.#limits.handshakeMs * (this.#medium === "clone" && !this.#redials ? PORT_PATIENCE : 1);
+    const limitMs = this.#limits.handshakeMs * (this.#isLocal && !this.#redials ? PORT_PATIENCE : 1);
     this.#cancelHandshake?.();
     this.#cancelHandshake = this.#options.clock.after(REPEAT_MS, () => {
       const waited = waitedMs + REPEAT_MS;
@@ -481,7 +483,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
 
   /** A port cannot be dialled again: a worker that computes for minutes is not dead, and its end has an event of its own. */
   get #deadAfterMs(): number {
-    const isPort = this.#medium === "clone" && !this.#redials && this.#theirs?.redials !== true;
+    const isPort = this.#isLocal && !this.#redials && this.#theirs?.redials !== true;
     return this.#options.limits?.deadAfterMs ?? (isPort ? 0 : this.#limits.deadAfterMs);
   }
 

@@ -132,8 +132,10 @@ export function invitedBy(parent: WorkerLike): Transport {
           letGo?.();
           events.onClose(cause);
         };
-        if (closed) letGo?.();
-        else connection = portTransport(port).open(relay(events, { onClose }));
+        if (closed) return letGo?.();
+        // Told when there is a connection: what is sent inside `onOpen` would be lost.
+        connection = portTransport(port).open(relay(events, { onOpen: () => undefined, onClose }));
+        events.onOpen();
       };
       invited = (port, lock) => {
         if (lock === undefined) return accept(port);

@@ -44,6 +44,8 @@ export interface Transport {
   /** For people: "memory", "port", "websocket". */
   readonly name: string;
   readonly medium: Medium;
+  /** Both ends are on this machine, and the end of one is told to the other: silence proves nothing. Default: media that clone. */
+  readonly isLocal?: boolean;
   /** Takes ArrayBuffers over without a copy: the second argument of `send`. On media that clone. Default: it copies. */
   readonly moves?: boolean;
   /** The ends are threads of one process: a SharedArrayBuffer in a frame is the same memory there. Default: false. */
