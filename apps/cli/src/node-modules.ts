@@ -47,7 +47,8 @@ export async function loadNodeModules(modules: readonly string[], folder: string
     }
     const before = found.size;
     for (const value of Object.values(exported)) {
-      for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) if (isNodeDef(item)) found.add(placed(item, address));
+      for (const item of Array.isArray(value) ? (value as unknown[]) : [value])
+        if (isNodeDef(item)) found.add(placed(item, address));
     }
     if (found.size === before) {
       throw new CliError(

@@ -22,6 +22,7 @@ import { loadNodeModules } from "../node-modules.ts";
 import { catalogOf, openBlueprint } from "../open-blueprint.ts";
 import { collect, wholeNumber } from "../options.ts";
 import { recordRun, type RunRecording } from "../recording/record-run.ts";
+import { secretsOf, withSecretOptions, type SecretOptions } from "../secrets.ts";
 import { paintFor } from "../show/paint.ts";
 import { problemLine, summary } from "../show/problems.ts";
 import { displayOn } from "../show/progress-display.ts";
@@ -29,7 +30,7 @@ import { byteSize } from "../show/text.ts";
 import { onInterrupt } from "../signals.ts";
 import { json, onBrokenPipe, write } from "../streams.ts";
 
-interface RunOptions {
+interface RunOptions extends SecretOptions {
   input: string[];
   inputFile?: string;
   out?: string;
@@ -40,7 +41,7 @@ interface RunOptions {
 }
 
 export function addRun(program: Command): void {
-  program
+  const command = program
     .command("run")
     .summary("run a Blueprint and print its outputs")
     .description(
@@ -66,6 +67,7 @@ Examples:
   atomiton run feed.blueprint.yaml --json | jq -c 'select(.type == "runtime:completed").data.result'`,
     )
     .action(run);
+  withSecretOptions(command);
 }
 
 async function inputsOf(
@@ -102,6 +104,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     dir: root,
     catalog,
     blobs,
+    secrets: secretsOf(options),
     fileFolders: foldersOf(input, blueprint),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
   });

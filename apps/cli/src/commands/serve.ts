@@ -16,6 +16,7 @@ import { CliError } from "../cli-error.ts";
 import { loadNodeModules } from "../node-modules.ts";
 import { catalogOf } from "../open-blueprint.ts";
 import { collect, wholeNumber } from "../options.ts";
+import { secretsOf, withSecretOptions, type SecretOptions } from "../secrets.ts";
 import { mayOpenBrowser, openBrowser } from "../serve/browser.ts";
 import { allowedHosts, allowedOrigins, inUrl, isLoopback } from "../serve/hosts.ts";
 import { httpApp } from "../serve/http-app.ts";
@@ -23,7 +24,7 @@ import { listen, USUAL_PORT } from "../serve/listen.ts";
 import { findStudio } from "../serve/studio-files.ts";
 import { onInterrupt } from "../signals.ts";
 
-interface ServeOptions {
+interface ServeOptions extends SecretOptions {
   dir: string;
   port?: number;
   host: string;
@@ -33,7 +34,7 @@ interface ServeOptions {
 }
 
 export function addServe(program: Command): void {
-  program
+  const command = program
     .command("serve")
     .summary("serve Studio and the bus for a folder of Blueprints")
     .description(
@@ -54,6 +55,7 @@ export function addServe(program: Command): void {
       "\nExamples:\n  atomiton serve\n  atomiton serve --dir examples --open\n  atomiton serve --port 0 --start feed.blueprint.yaml",
     )
     .action(serve);
+  withSecretOptions(command);
 }
 
 async function serve(options: ServeOptions): Promise<void> {
@@ -65,7 +67,7 @@ async function serve(options: ServeOptions): Promise<void> {
 
   const token = randomBytes(32).toString("base64url");
   const blobs = openBlobStore();
-  const runtime = new Runtime({ dir, catalog: catalogOf(nodes), blobs });
+  const runtime = new Runtime({ dir, catalog: catalogOf(nodes), blobs, secrets: secretsOf(options) });
   // A page that left for good is no fault of anybody; the rest is said in a line, not in a stack.
   const onError = (fault: unknown): void => {
     if (fault instanceof EventsError && (fault.code === "LINK_LOST" || fault.code === "CLOSED")) return;

@@ -7,6 +7,7 @@ import { EventBus, type CommandsOf, type EventsOf, type Transport } from "@atomi
 import { childTransport, workerTransport } from "@atomiton/events/node";
 
 import { NodeError } from "../errors.ts";
+import { openEnvironment } from "../secrets/index.ts";
 import { poolContract } from "./contract.ts";
 
 export type MemberKind = "thread" | "process";
@@ -40,6 +41,7 @@ export function startMember(kind: MemberKind, memoryMiB: number): Member {
 function startThread(memoryMiB: number): Member {
   const worker = new Worker(ENTRY, {
     execArgv: SOURCE_ARGS,
+    env: openEnvironment() as NodeJS.ProcessEnv,
     resourceLimits: { maxOldGenerationSizeMb: memoryMiB },
     stdout: true,
     stderr: true,
@@ -71,7 +73,7 @@ function startProcess(memoryMiB: number): Member {
     execArgv: [...SOURCE_ARGS, `--max-old-space-size=${memoryMiB}`],
     serialization: "advanced",
     // In Electron the program is a browser unless it is told to be Node.
-    env: { ...process.env, ...("electron" in process.versions ? { ELECTRON_RUN_AS_NODE: "1" } : {}) },
+    env: { ...openEnvironment(), ...("electron" in process.versions ? { ELECTRON_RUN_AS_NODE: "1" } : {}) },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     // A group of its own: what it started ends with it.
     detached: process.platform !== "win32",

@@ -8,6 +8,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { BlobAccess, SpawnOptions, SpawnResult } from "../blueprint/define-node.ts";
+import { openEnvironment } from "../secrets/index.ts";
 import { GROUP_MARK, groupIsGone, groupOf, signalGroup } from "./group.ts";
 import type { Group } from "./group.ts";
 import { trackGroup } from "./live-groups.ts";
@@ -33,7 +34,7 @@ export interface SpawnGroupOptions extends SpawnOptions {
 
 /**
  * Starts `command` (found in PATH, no shell) with `args`, and waits for it and everything it started.
- * The environment is this process's, with `env` over it. A non-zero exit is a result, not an error.
+ * The environment is this process's without its secrets, with `env` over it. A non-zero exit is a result, not an error.
  * Throws `NodeError` of class `process` (`ENOENT`, `EACCES`, …: it did not start), `config` (no such `cwd`, a NUL in an
  * argument), `resource` (`OUTPUT_LIMIT`); the signal's reason; what the blob store throws.
  * Process groups are POSIX: on Windows only the program itself is killed.
@@ -51,7 +52,7 @@ export async function spawnGroup(
   if (cwd !== undefined) await checkFolder(command, cwd);
   const mark = randomUUID();
   const { child, exited, giveUp } = await start(command, args, cwd, {
-    ...process.env,
+    ...openEnvironment(),
     ...options.env,
     [GROUP_MARK]: mark,
   });

@@ -1,3 +1,3 @@
 export { secretsFromFile } from "./file.ts";
 export { secretsFromKeychain } from "./keychain.ts";
-export { firstOf, secretsFrom, secretsFromEnvironment, type SecretSource } from "./source.ts";
+export { firstOf, openEnvironment, secretsFrom, secretsFromEnvironment, type SecretSource } from "./source.ts";

@@ -31,6 +31,11 @@ export function secretsFrom(values: Readonly<Record<string, string>>): SecretSou
 /** Before the name of a secret in the environment. */
 const PREFIX = "ATOMITON_SECRET_";
 
+/** This process's environment as programs and workers get it: a secret goes only to who asks for it by name. */
+export function openEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith(PREFIX)));
+}
+
 /**
  * Environment variables: `ATOMITON_SECRET_cdnToken`, or the one that `names` gives for the secret. An empty one counts
  * as none.

@@ -98,6 +98,17 @@ test("[R-SEC-1] takes the first source that has one, and says where it looked", 
   await runtime.close();
 });
 
+test("[R-SEC-1] lets programs inherit no secret that nobody gave them", async () => {
+  process.env["ATOMITON_SECRET_hidden"] = "hunter22";
+  onTestFinished(() => void delete process.env["ATOMITON_SECRET_hidden"]);
+  const { runtime, run } = bench();
+  const graph = { a: { uses: "core/shell@1", with: { script: "env" } } };
+  const result = await run(graph, { outputs: { out: { type: "any", from: "a.stdout" } } });
+  expect(result["out"]).toContain("PATH=");
+  expect(result["out"]).not.toContain("hunter22");
+  await runtime.close();
+});
+
 test("[R-SEC-2] lets a secret out in none of its forms", async () => {
   const secret = 'pä55/w+rd "x"&=?%';
   const pem = `-----BEGIN KEY-----\n${"abcdefgh".repeat(4)}\n${"12345678".repeat(4)}\n-----END KEY-----`;
