@@ -19,6 +19,7 @@ import type { Redact } from "./redact.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
 import { NODE_STATES } from "./states.ts";
 import { redacted, sizeOf } from "./values.ts";
+import type { AbsoluteWait } from "./waits.ts";
 
 /** Heartbeats of one instance are recorded no more often, ms. */
 const HEARTBEAT_MS = 1_000;
@@ -88,6 +89,17 @@ export class JournalWriter {
     const path = pathOf(scope, node);
     this.#options.past?.forgetInside(path);
     this.journal.append({ k: "timer", p: path, a: scope.attempt[node]!, until });
+  }
+
+  /** It is the instance's `nth`. */
+  wait(scope: Scope, node: number, wait: AbsoluteWait, nth: number): void {
+    const record = { k: "wait" as const, p: pathOf(scope, node), a: scope.attempt[node]!, nth };
+    this.#appendValue(wait, (value) => ({ ...record, value }));
+  }
+
+  answer(scope: Scope, node: number, answer: unknown): void {
+    const p = pathOf(scope, node);
+    this.#appendValue(answer, (value) => ({ k: "answer", p, value }));
   }
 
   /** Resolves when the step's result is on the disk. */

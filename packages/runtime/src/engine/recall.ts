@@ -5,6 +5,7 @@ import type { InstancePast, Past } from "../journal/past.ts";
 import { toRtError } from "./failure.ts";
 import type { PlanNode } from "./plan.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
+import type { AbsoluteWait } from "./waits.ts";
 
 /** What happens to a `write` of which nobody knows whether it was done. */
 export type OnUnknown = NonNullable<NodeDecl["onUnknown"]>;
@@ -18,15 +19,16 @@ export type Verdict =
   | { readonly do: "wait"; readonly until: number }
   | { readonly do: "complete"; readonly outputs: Values }
   | { readonly do: "fail"; readonly error: RtError }
-  | { readonly do: "skip" | "cancel"; readonly why: string | undefined };
+  | { readonly do: "skip" | "cancel"; readonly why: string | undefined }
+  /** As it waited before. */
+  | { readonly do: "await"; readonly wait: AbsoluteWait }
+  /** Somebody has to say whether it was done. */
+  | { readonly do: "ask" };
 
 export function verdictOn(past: InstancePast, scope: Scope, node: PlanNode, all: Past, onUnknown: OnUnknown): Verdict {
-  const fail = (code: string, state: string): Verdict => {
-    const text = `Cannot go on with "${pathOf(scope, node.id)}": ${state}`;
-    const error = new NodeError(text, { code, class: "internal", retryable: false });
-    return { do: "fail", error: toRtError(error, pathOf(scope, node.id), past.attempt) };
-  };
-  if (past.at === "waiting") return { do: "wait", until: past.until };
+  const fail = (code: string, state: string): Verdict => ({ do: "fail", error: failure(scope, node, code, state) });
+  if (past.at === "backoff") return { do: "wait", until: past.until };
+  if (past.at === "waiting" && past.wait !== undefined) return { do: "await", wait: past.wait as AbsoluteWait };
   const { settled } = past;
   if (past.at === "final" && settled) {
     if (settled.s === "skipped") return { do: "skip", why: settled.why };
@@ -40,20 +42,36 @@ export function verdictOn(past: InstancePast, scope: Scope, node: PlanNode, all:
   if (past.deaths >= POISON_DEATHS) {
     return fail("POISON", `${past.deaths} hosts died while it was running; look at what it does to its process`);
   }
-  // Steps that were done are not done again: it may be repeated.
-  if (node.effect !== "write" || (past.steps?.size ?? 0) > 0) return { do: "run" };
+  // Steps that were done are not done again: it may be repeated. So may what did not run when its host died.
+  if (node.effect !== "write" || (past.steps?.size ?? 0) > 0 || past.at === "answered") return { do: "run" };
   switch (node.onUnknown ?? onUnknown) {
     case "rerun":
       return { do: "run" };
     case "assumeDone":
       return { do: "complete", outputs: {} };
     case "ask":
+      return { do: "ask" };
     case "fail":
-      return fail(
-        "OUTCOME_UNKNOWN",
-        "its host died while it was running, and nobody knows whether it was done; look, or set onUnknown",
-      );
+      return { do: "fail", error: unknownOutcome(scope, node) };
   }
+}
+
+export function unknownOutcome(scope: Scope, node: PlanNode): RtError {
+  const state = "its host died while it was running, and nobody knows whether it was done; look, or set onUnknown";
+  return failure(scope, node, "OUTCOME_UNKNOWN", state);
+}
+
+/** What whoever knows is asked. */
+export const outcomeForm = (scope: Scope, node: PlanNode): Extract<AbsoluteWait["$wait"], { for: "input" }> => ({
+  for: "input",
+  prompt: `The host died while "${pathOf(scope, node.id)}" was running. Was it done? "rerun" runs it again, with the same idempotency key.`,
+  schema: { type: "string", enum: ["done", "rerun", "fail"] },
+});
+
+function failure(scope: Scope, node: PlanNode, code: string, state: string): RtError {
+  const path = pathOf(scope, node.id);
+  const error = new NodeError(`Cannot go on with "${path}": ${state}`, { code, class: "internal", retryable: false });
+  return toRtError(error, path, scope.attempt[node.id]!);
 }
 
 /** Puts back what attempts have left for the next one, and the number that this one gets. */
@@ -64,6 +82,7 @@ export function restore(past: InstancePast, verdict: Verdict, scope: Scope, node
     steps: past.steps ?? new Map(),
     key: past.key,
     hasRun: past.attempt > 0,
+    resume: past.resume,
   });
 }
 

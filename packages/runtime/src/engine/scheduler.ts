@@ -11,6 +11,7 @@ import { RuntimeError, type RtError } from "../errors.ts";
 import type { Past } from "../journal/past.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
 import { Breakpoints, type Hit, type StopValues } from "./breakpoints.ts";
+import { ConfigEdits } from "./config-edits.ts";
 import { memoryOf } from "./context.ts";
 import { Control, type StepKind } from "./control.ts";
 import { backoffMs, CancelReason, isWorthRetrying, toRtError } from "./failure.ts";
@@ -22,7 +23,7 @@ import type { PlanNode, Template } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { isWon, losersOf } from "./race.ts";
 import { ReadyQueue, type Ready } from "./ready.ts";
-import { restore, verdictOn } from "./recall.ts";
+import { outcomeForm, restore, unknownOutcome, verdictOn } from "./recall.ts";
 import type { Recorder } from "./recorder.ts";
 import { closeStreams, hasFlowed, joinedTo } from "./region.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed, type Values } from "./scope.ts";
@@ -44,7 +45,7 @@ import {
 import { edgePlace, overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
 import { Stops, type Stop } from "./stops.ts";
 import type { Transitions } from "./transitions.ts";
-import { Waits } from "./waits.ts";
+import { Waits, type AbsoluteWait } from "./waits.ts";
 
 /** What the scheduler asks of the execution around it. */
 export interface ExecutionFacts {
@@ -90,6 +91,7 @@ export class Scheduler implements Claimant {
   preparing = 0;
   root!: Scope;
   readonly control: Control = new Control();
+  readonly configEdits: ConfigEdits = new ConfigEdits();
   readonly breakpoints: Breakpoints;
   readonly stops: Stops;
   readonly waits: Waits;
@@ -335,6 +337,13 @@ export class Scheduler implements Claimant {
         transitions.node(scope, plan.id, BACKOFF);
         this.#againAt(scope, plan.id, verdict.until);
         return true;
+      case "await":
+      case "ask":
+        transitions.node(scope, plan.id, READY);
+        transitions.node(scope, plan.id, RUNNING);
+        if (verdict.do === "ask") this.#ask(scope, plan, past.waits + past.deaths);
+        else this.#waitFor(scope, plan.id, verdict.wait, past.waits);
+        return true;
       case "complete":
         transitions.node(scope, plan.id, READY);
         this.#complete(scope, plan, verdict.outputs, () => "run");
@@ -484,19 +493,45 @@ export class Scheduler implements Claimant {
   /** Holds nothing until what it waits for has come; then the same attempt goes on with `resume`. */
   #wait(attempt: Attempt, wait: Wait<unknown>): void {
     const { scope, node, path, number } = attempt;
-    const memory = memoryOf(attempt);
+    memoryOf(attempt);
+    const { timeoutMs, ...rest } = wait;
+    const absolute = timeoutMs === undefined ? rest : { ...rest, timeoutAt: this.host.clock.now() + timeoutMs };
     try {
-      this.waits.open(scope, node.id, wait, (value) => {
-        memory.resume = { value, state: wait.state };
-        scope.attempt[node.id]!--;
-        this.#arrive(scope, node.id);
-        this.turn();
-      });
+      this.journal?.wait(scope, node.id, absolute, this.#waitFor(scope, node.id, absolute));
     } catch (error) {
       this.#fail(scope, node, toRtError(error, path, number));
-      return;
     }
-    this.transitions.node(scope, node.id, WAITING, wait.$wait.for);
+  }
+
+  #waitFor(scope: Scope, node: number, wait: AbsoluteWait, nth?: number): number {
+    const again = (value: unknown): void => {
+      this.journal?.answer(scope, node, value);
+      scope.memory.get(node)!.resume = { value, state: wait.state };
+      scope.attempt[node]!--;
+      this.#arrive(scope, node);
+      this.turn();
+    };
+    const count = this.waits.open(scope, node, wait, again, nth);
+    this.transitions.node(scope, node, WAITING, wait.$wait.for);
+    return count;
+  }
+
+  /** Nobody knows whether it was done: somebody who can look says so. */
+  #ask(scope: Scope, plan: PlanNode, nth: number): void {
+    const answered = (value: unknown): void => {
+      this.transitions.node(scope, plan.id, READY);
+      if (value === "done") this.#complete(scope, plan, {}, () => "edited");
+      else if (value === "fail") {
+        this.transitions.node(scope, plan.id, RUNNING);
+        this.#fail(scope, plan, unknownOutcome(scope, plan));
+      } else {
+        scope.attempt[plan.id]!--;
+        this.#queue({ scope, node: plan.id, weight: plan.weight });
+      }
+      this.turn();
+    };
+    this.waits.open(scope, plan.id, { $wait: outcomeForm(scope, plan), state: undefined }, answered, nth);
+    this.transitions.node(scope, plan.id, WAITING, "unknownOutcome");
   }
 
   /** The same attempt again, when it may. */

@@ -15,6 +15,9 @@ const PATH_LIMIT = 160;
 /** Ended waits that are still known as such. */
 const KEPT = 1_000;
 
+/** A wait whose end does not depend on when it began. */
+export type AbsoluteWait = Omit<Wait<unknown>, "timeoutMs">;
+
 interface Open {
   readonly info: WaitInfo;
   readonly validate: ValidateFunction | undefined;
@@ -44,12 +47,14 @@ export class Waits {
     return Array.from(this.#open.values(), ({ info }) => info);
   }
 
-  /** `done` is called once, with the answer, or with nothing when the time has come. Throws `NodeError` where it cannot wait. */
-  open(scope: Scope, node: number, wait: Wait<unknown>, done: (value: unknown) => void): void {
-    const { $wait: what, timeoutMs } = wait;
-    const timeoutAt = timeoutMs === undefined ? wait.timeoutAt : this.#clock.now() + timeoutMs;
+  /**
+   * `done` is called once, with the answer, or with nothing when the time has come. Returns which wait of the instance it
+   * is; `nth` says so of one that another host had opened. Throws `NodeError` where it cannot wait.
+   */
+  open(scope: Scope, node: number, wait: AbsoluteWait, done: (value: unknown) => void, nth?: number): number {
+    const { $wait: what, timeoutAt } = wait;
     const path = pathOf(scope, node);
-    const waitId = this.#idOf(scope, node, path);
+    const { waitId, count } = this.#idOf(scope, node, path, nth);
     const validate = what.for === "input" ? compileSchema(what.schema, path) : undefined;
     const until = what.for === "time" ? what.until : timeoutAt;
     const end = (how: string, value: unknown): void => {
@@ -70,6 +75,7 @@ export class Waits {
         : this.#clock.after(Math.max(0, until - this.#clock.now()), () => end("its time was over", undefined));
     this.#open.set(waitId, { info, validate, done: (value) => end("it was answered", value), takeBack });
     this.#recorder.waits(this.list());
+    return count;
   }
 
   /** The answer of whoever came first. Throws `E_STATE` where nobody waits (any more), `INVALID_INPUT` where it does not fit. */
@@ -112,10 +118,10 @@ export class Waits {
   }
 
   /** The same again when the instance runs anew in another host: its path, and which of its waits this is. */
-  #idOf(scope: Scope, node: number, path: string): string {
+  #idOf(scope: Scope, node: number, path: string, nth?: number): { waitId: string; count: number } {
     const counts = this.#counts.get(scope) ?? new Map<number, number>();
     this.#counts.set(scope, counts);
-    const count = (counts.get(node) ?? 0) + 1;
+    const count = nth ?? (counts.get(node) ?? 0) + 1;
     counts.set(node, count);
     const short =
       path.length <= PATH_LIMIT
@@ -125,7 +131,7 @@ export class Waits {
     const ids = this.#ids.get(scope) ?? new Map<number, string>();
     this.#ids.set(scope, ids);
     ids.set(node, waitId);
-    return waitId;
+    return { waitId, count };
   }
 }
 

@@ -11,10 +11,10 @@ import { loadValue, loadValues } from "./stored-values.ts";
 const LOADS = 64;
 
 export interface InstancePast {
-  /** Of the attempt that was running, had failed (`timer`) or was the last. */
+  /** Of the attempt that was running, had failed (`backoff`) or was the last. */
   attempt: number;
-  /** `running`: its host died with it. `waiting`: tried again at `until`. */
-  at: "running" | "waiting" | "final";
+  /** `running`: its host died with it. `backoff`: tried again at `until`. `waiting`: for what `wait` says. */
+  at: "running" | "backoff" | "waiting" | "answered" | "final";
   settled: Settled | undefined;
   /** Of a final one, once `load` has run. */
   outputs: Values | undefined;
@@ -26,6 +26,12 @@ export interface InstancePast {
   deaths: number;
   steps: Map<string, unknown> | undefined;
   heartbeat: unknown;
+  /** What it waits for, or has waited for last; stored until `load` has run. */
+  wait: unknown;
+  /** How often it has waited. */
+  waits: number;
+  /** What has come. */
+  resume: { readonly value: unknown; readonly state: unknown } | undefined;
   isTaken: boolean;
 }
 
@@ -86,11 +92,26 @@ export class Past {
       case "timer": {
         const past = this.#instance(record.p);
         past.attempt = record.a;
-        past.at = "waiting";
+        past.at = "backoff";
         past.until = record.until;
         this.#running.delete(record.p);
         // The next attempt of a loop or a Blueprint begins anew.
         this.forgetInside(record.p);
+        return;
+      }
+      case "wait": {
+        const past = this.#instance(record.p);
+        past.attempt = record.a;
+        past.at = "waiting";
+        past.wait = record.value;
+        past.waits = record.nth;
+        this.#running.delete(record.p);
+        return;
+      }
+      case "answer": {
+        const past = this.#instance(record.p);
+        past.at = "answered";
+        past.resume = { value: record.value, state: undefined };
         return;
       }
       case "settled": {
@@ -184,6 +205,9 @@ export class Past {
       deaths: 0,
       steps: undefined,
       heartbeat: undefined,
+      wait: undefined,
+      waits: 0,
+      resume: undefined,
       isTaken: false,
     });
   }
@@ -226,9 +250,18 @@ async function loadInstance(past: InstancePast, blobs: BlobAccess): Promise<void
     if (value === LOST) past.steps!.delete(key);
     else past.steps!.set(key, value);
   }
-  if (past.heartbeat === undefined) return;
-  const value = await orLost(past.heartbeat as StoredValue, blobs);
-  past.heartbeat = value === LOST ? undefined : value;
+  const again = async (stored: unknown): Promise<unknown> => {
+    const value = stored === undefined ? undefined : await orLost(stored as StoredValue, blobs);
+    return value === LOST ? undefined : value;
+  };
+  past.heartbeat = await again(past.heartbeat);
+  past.wait = await again(past.wait);
+  if (past.resume) {
+    past.resume = {
+      value: await again(past.resume.value),
+      state: (past.wait as { state?: unknown } | undefined)?.state,
+    };
+  }
 }
 
 const LOST = Symbol("lost");

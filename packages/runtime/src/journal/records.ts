@@ -59,6 +59,9 @@ export type ExecutionRecord =
   | { readonly k: "heartbeat"; readonly p: string; readonly value: StoredValue }
   /** Tried again at `until`, milliseconds since 1970. */
   | { readonly k: "timer"; readonly p: string; readonly a: number; readonly until: number }
+  /** Waits for a person or a time, for the `nth` time; `value` is what it said. */
+  | { readonly k: "wait"; readonly p: string; readonly a: number; readonly nth: number; readonly value: StoredValue }
+  | { readonly k: "answer"; readonly p: string; readonly value: StoredValue }
   | Settled
   | { readonly k: "pause"; readonly reason?: string }
   | { readonly k: "resume" }

@@ -174,7 +174,7 @@ test("[R-DUR-6] the records of an execution tell where it stood: what ended, wha
   expect(past.take("each[k]/a")).toBeUndefined();
   expect(past.isFinal("each[k]/a")).toBe(true);
   expect(past.take("each[k]/b")).toMatchObject({ at: "running", attempt: 1, deaths: 2 });
-  expect(past.take("slow")).toMatchObject({ at: "waiting", attempt: 1, until: 900, deaths: 0 });
+  expect(past.take("slow")).toMatchObject({ at: "backoff", attempt: 1, until: 900, deaths: 0 });
   expect(past.take("each")).toMatchObject({ at: "running", deaths: 0 });
   past.forgetInside("each");
   expect(past.isFinal("each[k]/a")).toBe(false);

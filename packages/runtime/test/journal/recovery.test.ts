@@ -358,3 +358,59 @@ test("[R-DUR-19] a host that is closed leaves its executions to the next, withou
   for (const { open } of act.waiting.slice()) open();
   await second.runtime.waitForCompletion(paused);
 });
+
+test("[R-DUR-20] what waits for a person waits on under the same id; an answer that was taken is not asked for again", async () => {
+  const gate = new Gate("act");
+  const wait = { uses: "core/input.wait@1", with: { prompt: "Go on?", schema: { type: "boolean" }, timeout: "24h" } };
+  const graph = {
+    open: wait,
+    answered: wait,
+    act: { uses: "test/act@1", in: { in: "answered.value" } },
+  };
+  const more = { outputs: { open: any("open.value"), answered: any("answered.value") } };
+  const first = host([gate.def]);
+  const id = await first.start(graph, more);
+  const waits = (of: typeof first) =>
+    (of.runtime.snapshot(id) as { waits?: { path: string; waitId: string; until?: number }[] }).waits ?? [];
+  await until(() => waits(first).length === 2, first.clock);
+  const before = waits(first);
+  first.runtime.control(id).answer(before.find(({ path }) => path === "answered")!.waitId, true);
+  await until(() => gate.waiting.length === 1, first.clock);
+  await first.clock.move(5);
+  await kill(first);
+
+  const second = host([gate.def]);
+  await second.runtime.recover();
+  await until(() => gate.waiting.length === 1, second.clock);
+  expect(waits(second)).toEqual(before.filter(({ path }) => path === "open"));
+  second.runtime.control(id).answer(waits(second)[0]!.waitId, false);
+  gate.waiting[0]!.open();
+  expect(await second.runtime.waitForCompletion(id)).toEqual({ open: false, answered: true });
+});
+
+test.for([
+  ["done", "completed", 0],
+  ["rerun", "completed", 1],
+  ["fail", "failed", 0],
+] as const)(
+  "[R-DUR-20] with onUnknown ask a person says whether a write was done: %s",
+  async ([answer, state, runs]) => {
+    const act = new Gate("act");
+    const write = { ...act.def, effect: "write" } as AnyNodeDef;
+    const first = host([write]);
+    const id = await first.start({ act: { uses: "test/act@1", onUnknown: "ask" } });
+    await until(() => act.waiting.length === 1);
+    await kill(first);
+    act.waiting.length = 0;
+    const second = host([write]);
+    await second.runtime.recover();
+    const waits = () => (second.runtime.snapshot(id) as { waits?: { waitId: string }[] }).waits ?? [];
+    await until(() => waits().length === 1);
+    expect(act.waiting).toEqual([]);
+    second.runtime.control(id).answer(waits()[0]!.waitId, answer);
+    await until(() => act.waiting.length === runs);
+    for (const { open } of act.waiting.slice()) open();
+    await second.runtime.waitForCompletion(id).catch(() => {});
+    expect(second.runtime.execution(id).state).toBe(state);
+  },
+);
