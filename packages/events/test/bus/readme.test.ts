@@ -21,6 +21,16 @@ test("[E-BUS-93] the program of the README runs, says what it should, and ends b
   expect(stderr).toBe("");
 });
 
+test("[E-BUS-93] a pool of threads of the README counts, and ends by itself", async () => {
+  const program = new URL("../../../../examples/pool.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=@atomiton/source", "--disable-warning=ExperimentalWarning", program],
+    { timeout: 20_000 },
+  );
+  expect([stdout.trim(), stderr]).toEqual(["primes: 4, 25, 168, 1229", ""]);
+});
+
 test("[E-BUS-93] a page, a hub and a worker of the README find each other, and end by themselves", async () => {
   const program = new URL("../../../../examples/served.ts", import.meta.url).pathname;
   const { stdout, stderr } = await promisify(execFile)(

@@ -1,12 +1,13 @@
 /** Many connections over one socket. */
 import { once } from "node:events";
 
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { WebSocket as WsClient } from "ws";
 
-import { EventBus, type Transport } from "../../src/index.ts";
+import { EventBus, memoryPair, type Transport } from "../../src/index.ts";
 import { serveBus, sharedWebSocketTransport, webSocketServer } from "../../src/node.ts";
 import { transportContract } from "../../src/testing/index.ts";
+import { acceptTrunk } from "../../src/transports/trunk.ts";
 import { shop } from "./fixtures/shop.ts";
 import { handOver } from "./hand-over.ts";
 import { hear } from "./hear.ts";
@@ -123,6 +124,25 @@ test("[E-WS-25] a shared socket that is cut is dialled once for all, and every s
     { at: "open", resumed: true },
   ]);
   await expect.poll(() => served.inspect().connections).toBe(1);
+});
+
+test("[E-WS-26] a shared connection without a channel is closed after 10 s", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const [near, far] = memoryPair();
+    const channels: Transport[] = [];
+    acceptTrunk({ ...far, open: (events) => far.open(events) }, (channel) => channels.push(channel), console.error);
+    const peer = hear(near);
+    await peer.opened;
+    vi.advanceTimersByTime(9_999);
+    await Promise.resolve();
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(await peer.closed).toMatchObject({ kind: "gone", reason: "nobody speaks over this connection" });
+    expect([channels, vi.getTimerCount()]).toEqual([[], 0]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("[E-WS-26] channels of one socket are bounded, and what breaks the rules of a shared socket ends that one alone", async () => {

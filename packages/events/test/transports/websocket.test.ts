@@ -283,6 +283,20 @@ test("[E-WS-8] more than `maxConnections` are answered with 503", async () => {
   expect(served.sockets.inspect()).toMatchObject({ connections: 1, refused: { full: 1 } });
 });
 
+test("[E-WS-8, E-WS-9] by default there are 256 connections, and a frame has 1 MiB", async () => {
+  const served = await serve();
+  const all = Array.from({ length: 256 }, () => dial(served.url));
+  await Promise.all(all.map(({ opened }) => opened));
+  expect((await dial(served.url, TOKEN, WsClient).closed).kind).toBe("failed");
+  expect(served.sockets.inspect()).toMatchObject({ connections: 256, refused: { full: 1 } });
+  const { heard } = await served.arrival();
+  all[0]!.connection.send(new Uint8Array(1024 * 1024));
+  expect((await heard.framesUntil(1))[0]).toHaveLength(1024 * 1024);
+  all[0]!.connection.send(new Uint8Array(1024 * 1024 + 1));
+  expect(await all[0]!.closed).toMatchObject({ kind: "gone", mayRetry: false });
+  for (const { connection } of all) connection.close();
+});
+
 test("[E-WS-9] a frame above `maxPayload` and a text frame end their connection alone", async () => {
   const served = await serve({ maxPayload: 1000 });
   const big = dial(served.url);
