@@ -7,7 +7,9 @@ import { linkStreams } from "./link-streams.ts";
 import { isStream, OneReader } from "./one-reader.ts";
 
 /** The payload of `withStreams`: `T`, and a stream of items for each field. */
-export type WithStreams<T, F extends Readonly<Record<string, Schema<any>>>> = T & {
+export type WithStreams<T, F extends Readonly<Record<string, Schema<any>>>> = (T extends Record<string, never>
+  ? unknown
+  : T) & {
   readonly [K in keyof F]: AsyncIterable<F[K] extends Schema<infer Item> ? Item : never>;
 };
 

@@ -107,9 +107,9 @@ function raiseMark(fields: unknown): unknown {
       if (!(first instanceof Uint8Array)) throw malformed();
       return first.slice().buffer;
     case KIND.shared:
-      if (isSharedMemory(first)) return SharedBytes.received(first);
+      if (isSharedMemory(first)) return new SharedBytes(first);
       if (!(first instanceof Uint8Array)) throw malformed();
-      return SharedBytes.received(first.slice().buffer);
+      return new SharedBytes(first.slice().buffer);
     default:
       throw malformed();
   }

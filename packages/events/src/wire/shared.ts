@@ -20,7 +20,8 @@ export class SharedBytes {
   /** True while this and the sender's are the same memory (or could be, where it was made). */
   readonly shared: boolean;
 
-  private constructor(memory: ArrayBufferLike) {
+  /** Around memory that is there already; `from` and `allocate` make some. */
+  constructor(memory: ArrayBufferLike) {
     this.bytes = new Uint8Array(memory);
     this.shared = isSharedMemory(memory);
   }
@@ -36,11 +37,6 @@ export class SharedBytes {
     const made = SharedBytes.allocate(bytes.byteLength);
     made.bytes.set(bytes);
     return made;
-  }
-
-  /** What a transport brought: the memory, or a copy that is the receiver's own. */
-  static received(memory: ArrayBufferLike): SharedBytes {
-    return new SharedBytes(memory);
   }
 
   get byteLength(): number {

@@ -43,6 +43,17 @@ async function pair(options: BusOptions = {}) {
   return { host, ui, links };
 }
 
+/** As a page has it. Its types say that it is iterable with the lib "dom.asynciterable" alone. */
+function readable<T>(items: readonly T[]): AsyncIterable<T> {
+  const source = new ReadableStream<T>({
+    start(controller) {
+      for (const item of items) controller.enqueue(item);
+      controller.close();
+    },
+  });
+  return source as unknown as AsyncIterable<T>;
+}
+
 /** Answers, once the other side knows of it. */
 async function answer(bus: EventBus<any, any>, name: string, handler: (input: any) => unknown): Promise<void> {
   await bus.handle(name, handler as never).ready;
@@ -87,14 +98,14 @@ test("[E-STR-1] a ReadableStream goes with a request, and with an event that one
   const { host, ui } = await pair();
   const parts = [new Uint8Array(200_000).fill(1), new Uint8Array(3).fill(2)];
   await answer(host, "file:write", async ({ content }) => ({
-    bytes: (await collect(content)).reduce((sum, part) => sum + part.byteLength, 0),
+    bytes: (await collect<Uint8Array>(content)).reduce((sum, part) => sum + part.byteLength, 0),
   }));
-  expect(await ui.request("file:write", { name: "a", content: ReadableStream.from(parts) })).toEqual({
+  expect(await ui.request("file:write", { name: "a", content: readable(parts) })).toEqual({
     bytes: 200_003,
   });
   const heard = ui.next("file:seen");
   await settle();
-  host.emit("file:seen", { content: ReadableStream.from(parts) });
+  host.emit("file:seen", { content: readable(parts) });
   expect(await new Response(toReadable((await heard).content)).bytes()).toHaveLength(200_003);
 });
 
@@ -212,7 +223,7 @@ test("[E-STR-7] a stream has one reader: the second is told, here and at other p
     await link.ready;
   }
   await settle();
-  host.emit("file:seen", { content: ReadableStream.from([new Uint8Array(1)]) });
+  host.emit("file:seen", { content: readable([new Uint8Array(1)]) });
   await settle();
   const outcomes = await Promise.allSettled(heard.map(collect));
   expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
@@ -234,7 +245,7 @@ test("[E-STR-8] a bus in the middle passes a stream on, its credit and its end",
     await far.connect(b, { peer: { role: peers[1], routes: true } }).ready;
   }
   const { rows, state } = counter(1_000_000);
-  await answer(host, "file:read", () => ({ name: "far", rows }));
+  await answer(host!, "file:read", () => ({ name: "far", rows }));
   await settle();
   const reader = (await ui!.request("file:read", { items: 0 })).rows[Symbol.asyncIterator]();
   await reader.next();
