@@ -67,7 +67,7 @@ export interface OnOptions {
 export interface EmitOptions {
   /**
    * One bus (a `Peer` or an `Origin` will do), every bus of a role, or with `one` a single one of them that hears it: the
-   * one with the fewest bytes under way, equals in turn. Left out: everybody.
+   * one with the least under way (in steps of 64 KiB), equals in turn. Left out: everybody.
    */
   readonly to?: Address | Origin;
   /** Not this bus: `meta.origin` of what is being answered means all but its sender. */

@@ -5,6 +5,9 @@ import { isMeant, isRouted, type Way } from "./route.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
 
+/** Less than a chunk under way tells nothing of how fast a peer is. */
+const LOAD_STEP_BYTES = 65_536;
+
 /** The links of one bus, and what is wanted over them. The buses form a tree: nothing goes back where it came from. */
 export class Network {
   readonly links: Set<BusLink> = new Set<BusLink>();
@@ -119,8 +122,8 @@ export class Network {
     const links = this.#candidates(rule, data, way, from);
     if (way.to?.busId !== undefined || way.to?.one !== true || links.length === 0) return links;
     const turnOf = (link: BusLink): number => this.#turns.get(link) ?? 0;
-    // The fewest bytes under way; of equals the one whose last turn is longest ago.
-    const best = links.reduce((a, b) => ((b.load - a.load || turnOf(b) - turnOf(a)) < 0 ? b : a));
+    const loadOf = (link: BusLink): number => Math.floor(link.load / LOAD_STEP_BYTES);
+    const best = links.reduce((a, b) => ((loadOf(b) - loadOf(a) || turnOf(b) - turnOf(a)) < 0 ? b : a));
     this.#turns.set(best, ++this.#turn);
     return [best];
   }

@@ -41,3 +41,25 @@ test("[E-BUS-93] a page, a hub and a worker of the README find each other, and e
   expect(stdout.trim().split("\n")).toEqual(["pages: 1", "reply: { sum: 6 }", "event: { sum: 6 }"]);
   expect(stderr).toBe("");
 });
+
+test("[E-BUS-93] the layers of the README see, count and route what passes", async () => {
+  const program = new URL("../../../../examples/layers.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=@atomiton/source", "--disable-warning=ExperimentalWarning", program],
+    { timeout: 20_000 },
+  );
+  const lines = stdout.trim().split("\n");
+  expect(lines).toHaveLength(8);
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      "out job:do of hub",
+      "in job:done of worker",
+      "CloudEvent: job:done",
+      "done by ann and bob",
+      "job:do 2, job:done 2",
+      "receive.job.do, send.job.done",
+    ]),
+  );
+  expect(stderr).toBe("");
+});

@@ -82,8 +82,15 @@ for (const medium of ["bytes", "clone"] as const) {
     world.a.emit("full", {}, extra);
     world.a.emit("typed only", { name: "a name that was not agreed" }, { ts: 1 });
     world.a.emit("none", { name: "constructor" });
+    const ways = [{ to: { busId: "b" }, except: "c" }, { to: { role: "r" } }, { to: { role: "r", one: true } }];
+    for (const way of ways) world.a.emit("routed", { name: "way" }, way);
+    // What is no text fails alone.
+    for (const busId of [5, [], {}, "x".repeat(257)]) {
+      world.a.emit("forged", { name: "way" }, { to: { busId: busId as string } });
+    }
     world.settle();
-    expect(world.b.events).toEqual([
+    expect(world.b.events.filter(({ name }) => name === "way").map((each) => each.extra)).toEqual(ways);
+    expect(world.b.events.filter(({ name }) => name !== "way")).toEqual([
       { name: "one", data: "full", extra },
       { name: "a name that was not agreed", data: "typed only", extra: { ts: 1 } },
       { name: "constructor", data: "none", extra: {} },
