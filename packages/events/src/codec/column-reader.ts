@@ -1,4 +1,6 @@
 import { EventsError } from "../core/errors.ts";
+import { raiseMark } from "../wire/raise.ts";
+import { bad, ByteReader } from "./byte-reader.ts";
 import { COLUMN, DICTIONARY_PLACES, DICTIONARY_UNITS, mostCells, slots } from "./columns.ts";
 import type { Layout, ObjectLayout } from "./layout.ts";
 import type { ShapeOf } from "./shapes.ts";
@@ -9,9 +11,6 @@ export interface KnownTexts {
   places: (string | undefined)[];
 }
 
-const SHORT = 32;
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
 /**
  * Reads the columns of one frame from bytes of which nothing is believed: every count is covered by bytes that are
  * there or by the frame's share of values, nesting is bounded, names never reach a prototype. Throws `EventsError`
@@ -20,62 +19,38 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export class ColumnReader {
   readonly #shapeOf: ShapeOf;
   readonly #known: KnownTexts;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly #in: ByteReader;
+  readonly #mostCells: number;
   readonly #maxDepth: number;
   readonly #text: string;
   #textAt = 0;
   #place: number;
-  #at = 0;
   #cellsLeft: number;
 
   constructor(bytes: Uint8Array, shapeOf: ShapeOf, known: KnownTexts, maxDepth: number) {
     this.#shapeOf = shapeOf;
     this.#known = known;
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#in = new ByteReader(bytes);
     this.#maxDepth = maxDepth;
-    this.#cellsLeft = mostCells(bytes.byteLength);
-    const epoch = this.varint();
+    this.#mostCells = mostCells(bytes.byteLength);
+    this.#cellsLeft = this.#mostCells;
+    const epoch = this.#in.varint();
     if (epoch !== known.epoch) {
       known.epoch = epoch;
       known.places = [];
     }
-    this.#place = this.varint();
-    const length = this.varint();
-    if (length > bytes.byteLength - this.#at) throw bad("its text ends early");
-    const text = bytes.subarray(this.#at, this.#at + length);
-    this.#at += length;
-    try {
-      this.#text = decodeText(text);
-    } catch {
-      throw bad("its text is not UTF-8");
-    }
+    this.#place = this.#in.varint();
+    this.#text = this.#in.text(this.#in.varint());
   }
 
   /** Throws PROTOCOL unless all was read. */
   end(): void {
-    if (this.#at !== this.#bytes.byteLength || this.#textAt !== this.#text.length) throw bad("something follows it");
+    if (!this.#in.isAtEnd || this.#textAt !== this.#text.length) throw bad("something follows it");
   }
 
-  varint(): number {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    let byte = bytes[at++];
-    if (byte !== undefined && byte < 0x80) {
-      this.#at = at;
-      return byte;
-    }
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      if (byte === undefined) throw bad("it ends early");
-      if (shift === 28 && byte > 0x0f) throw bad("a number has more than 32 bits");
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-      byte = bytes[at++];
-    }
-    this.#at = at;
-    return value >>> 0;
+  /** A number outside the columns. */
+  count(): number {
+    return this.#in.varint();
   }
 
   column(count: number, layout: Layout, depth: number): unknown[] {
@@ -83,7 +58,7 @@ export class ColumnReader {
     this.#cellsLeft -= count;
     if (this.#cellsLeft < 0) {
       throw new EventsError("LIMIT", "Cannot read a body: it stands for more values than its bytes may", {
-        cells: mostCells(this.#bytes.byteLength),
+        cells: this.#mostCells,
       });
     }
     if (depth > this.#maxDepth) {
@@ -91,7 +66,7 @@ export class ColumnReader {
         depth: this.#maxDepth,
       });
     }
-    const kind = this.#byte();
+    const kind = this.#in.byte();
     switch (kind) {
       case COLUMN.mixed: {
         const values: unknown[] = [];
@@ -106,24 +81,13 @@ export class ColumnReader {
       case COLUMN.true:
         return slots<boolean>(count).fill(kind === COLUMN.true);
       case COLUMN.booleans:
-        return this.#bits(count);
+        return this.#in.bits(count);
       case COLUMN.integers:
-        return this.#integers(count);
-      case COLUMN.longs: {
-        this.#needs(8);
-        const first = this.#view.getFloat64(this.#at, true);
-        this.#at += 8;
-        const values = [first];
-        for (let i = 1, value = first; i < count; i++) values.push((value += this.#step()));
-        return values;
-      }
-      case COLUMN.doubles: {
-        this.#needs(count * 8);
-        const values = slots<number>(count);
-        for (let i = 0; i < count; i++) values[i] = this.#view.getFloat64(this.#at + i * 8, true);
-        this.#at += count * 8;
-        return values;
-      }
+        return this.#in.integers(count);
+      case COLUMN.longs:
+        return this.#in.longs(count);
+      case COLUMN.doubles:
+        return this.#in.doubles(count);
       case COLUMN.same: {
         const [value] = this.column(1, null, depth + 1);
         if (typeof value === "object" && value !== null) throw bad("an object stands for several");
@@ -131,7 +95,7 @@ export class ColumnReader {
       }
       case COLUMN.texts: {
         const values = slots<string>(count);
-        for (let i = 0; i < count; i++) values[i] = this.#literal(this.varint());
+        for (let i = 0; i < count; i++) values[i] = this.#literal(this.#in.varint());
         return values;
       }
       case COLUMN.dictionary: {
@@ -152,40 +116,11 @@ export class ColumnReader {
         return this.#sparse(count, undefined, layout, depth);
       case COLUMN.someNull:
         return this.#sparse(count, null, layout, depth);
+      case COLUMN.lowered:
+        return this.#lowered(count, depth);
       default:
         throw bad(`a column of kind ${kind} is not known`);
     }
-  }
-
-  #needs(bytes: number): void {
-    if (bytes > this.#bytes.byteLength - this.#at) throw bad("it ends early");
-  }
-
-  #byte(): number {
-    const byte = this.#bytes[this.#at++];
-    if (byte === undefined) throw bad("it ends early");
-    return byte;
-  }
-
-  #step(): number {
-    const zigzag = this.varint();
-    return (zigzag >>> 1) ^ -(zigzag & 1);
-  }
-
-  #bits(count: number): boolean[] {
-    const size = Math.ceil(count / 8);
-    this.#needs(size);
-    const values = slots<boolean>(count);
-    for (let i = 0; i < count; i++) values[i] = (this.#bytes[this.#at + (i >> 3)]! & (1 << (i & 7))) !== 0;
-    this.#at += size;
-    return values;
-  }
-
-  #integers(count: number): number[] {
-    this.#needs(count);
-    const values = slots<number>(count);
-    for (let i = 0, value = 0; i < count; i++) values[i] = value += this.#step();
-    return values;
   }
 
   #literal(length: number): string {
@@ -197,15 +132,15 @@ export class ColumnReader {
   }
 
   #lookedUp(): string {
-    const code = this.varint();
-    if (code === 0) return this.#literal(this.varint());
+    const code = this.#in.varint();
+    if (code === 0) return this.#literal(this.#in.varint());
     const { places } = this.#known;
     if (code > 1) {
       const text = places[code - 2];
       if (text === undefined) throw bad("it refers to a text that did not come");
       return text;
     }
-    const length = this.varint();
+    const length = this.#in.varint();
     if (length > DICTIONARY_UNITS || this.#place >= DICTIONARY_PLACES) throw bad("a text is too long, or one too many");
     const text = this.#literal(length);
     while (places.length < this.#place) places.push(undefined);
@@ -222,14 +157,10 @@ export class ColumnReader {
   }
 
   #byteArrays(count: number): Uint8Array[] {
-    this.#needs(count);
+    this.#in.needs(count);
     const lengths = slots<number>(count);
-    for (let i = 0; i < count; i++) lengths[i] = this.varint();
-    return lengths.map((length) => {
-      this.#needs(length);
-      this.#at += length;
-      return Uint8Array.from(this.#bytes.subarray(this.#at - length, this.#at));
-    });
+    for (let i = 0; i < count; i++) lengths[i] = this.#in.varint();
+    return lengths.map((length) => Uint8Array.from(this.#in.take(length)));
   }
 
   #lists(count: number, layout: Layout, depth: number): unknown[] {
@@ -243,7 +174,7 @@ export class ColumnReader {
 
   #laidOut(count: number, layout: ObjectLayout, depth: number): unknown[] {
     const { fields } = layout;
-    const isThere = this.#bits(fields.reduce((sum, field) => sum + (field.optional ? 1 : 0), 0));
+    const isThere = this.#in.bits(fields.reduce((sum, field) => sum + (field.optional ? 1 : 0), 0));
     let optional = 0;
     const columns = fields.map((field) =>
       !field.optional || isThere[optional++]! ? this.column(count, field.layout, depth + 1) : undefined,
@@ -252,7 +183,7 @@ export class ColumnReader {
   }
 
   #named(count: number, depth: number): unknown[] {
-    const width = this.varint();
+    const width = this.#in.varint();
     const names = this.column(width, null, depth + 1);
     const rows = slots<Record<string, unknown>>(count);
     for (let i = 0; i < count; i++) rows[i] = {};
@@ -264,8 +195,20 @@ export class ColumnReader {
     return rows;
   }
 
+  #lowered(count: number, depth: number): unknown[] {
+    const kind = this.#in.byte();
+    const width = this.#in.byte();
+    const marks: unknown[][] = [];
+    for (let i = 0; i < count; i++) marks.push([kind]);
+    for (let f = 0; f < width; f++) {
+      const values = this.column(count, null, depth + 1);
+      for (let i = 0; i < count; i++) marks[i]!.push(values[i]);
+    }
+    return marks.map((fields) => raiseMark(fields, asIs));
+  }
+
   #sparse(count: number, hole: null | undefined, layout: Layout, depth: number): unknown[] {
-    const isHole = this.#bits(count);
+    const isHole = this.#in.bits(count);
     const others = this.column(
       isHole.reduce((sum, is) => sum + (is ? 0 : 1), 0),
       layout,
@@ -276,17 +219,7 @@ export class ColumnReader {
   }
 }
 
-/** A few letters cost less one by one than the platform's decoder takes to begin. */
-function decodeText(bytes: Uint8Array): string {
-  if (bytes.byteLength > SHORT) return decoder.decode(bytes);
-  let text = "";
-  for (const byte of bytes) {
-    if (byte > 0x7f) return decoder.decode(bytes);
-    text += String.fromCharCode(byte);
-  }
-  return text;
-}
-
-export function bad(what: string): EventsError {
-  return new EventsError("PROTOCOL", `Cannot read a body: not the columns of a frame, ${what}`);
+/** What a lowered value holds was read before it. */
+function asIs(value: unknown): unknown {
+  return value;
 }

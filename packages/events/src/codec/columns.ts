@@ -33,6 +33,8 @@ export const COLUMN = {
   /** A bit for each that is undefined (or null), then a column of the others. */
   someUndefined: 16,
   someNull: 17,
+  /** What payload.ts lowered, of one kind: the kind, how many fields, a column for each. Read as what it stands for. */
+  lowered: 18,
 } as const;
 
 /** A dictionary keeps so many texts of at most so many units, then begins anew. */

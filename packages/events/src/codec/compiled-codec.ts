@@ -5,10 +5,12 @@
 import type { Contract } from "../core/contract.ts";
 import { canonicalJson, hash64 } from "../core/hash.ts";
 import type { EventsCodec, EventsDecoder, EventsEncoder } from "../wire/codec.ts";
-import { bad, ColumnReader, type KnownTexts } from "./column-reader.ts";
-import { ColumnWriter, Dictionary } from "./column-writer.ts";
+import { bad } from "./byte-reader.ts";
+import { ColumnReader, type KnownTexts } from "./column-reader.ts";
+import { ColumnWriter } from "./column-writer.ts";
 import { mostCells } from "./columns.ts";
 import { layoutsOf } from "./contract-layouts.ts";
+import { Dictionary } from "./dictionary.ts";
 import type { Layout, ObjectLayout } from "./layout.ts";
 import { loopedShape, objectLayouts, shapeSource, type Shape, type ShapeOf } from "./shapes.ts";
 
@@ -108,7 +110,7 @@ class Encoder implements EventsEncoder {
     }
     const writer = this.#writer;
     writer.begin(isKept);
-    writer.varint(heads.length);
+    writer.count(heads.length);
     writer.column(heads, null, HEADS);
     for (const [head, { data, extras }] of groups) {
       const layout = layoutAt(this.#layouts, head);
@@ -134,7 +136,7 @@ class Decoder implements EventsDecoder {
 
   decode(bytes: Uint8Array, maxDepth: number): unknown[] {
     const reader = new ColumnReader(bytes, this.#shapeOf, this.#known, maxDepth * COLUMN_DEPTH);
-    const heads = reader.column(reader.varint(), null, 1);
+    const heads = reader.column(reader.count(), null, 1);
     const counts = new Map<unknown, number>();
     for (let from = 0, to = 0; from < heads.length; from = to) {
       const head = heads[from];

@@ -2,6 +2,7 @@ import type { Lane as LaneName } from "../core/contract.ts";
 import { EventsError } from "../core/errors.ts";
 import type { Codec } from "../wire/codec.ts";
 import {
+  FLAG_COMPILED,
   FLAG_FIRST,
   FLAG_LAST,
   FLAG_LOWERED,
@@ -100,7 +101,7 @@ export class Intake {
     const { value, bytes } = this.#decode(lane, frame);
     this.#options.received(lane, bytes);
     if (frame.type === FRAME_TYPE.gap) return this.#gap(lane, frame.seq, value);
-    this.#deliver(frame.type, (frame.flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
+    this.#deliver(frame.type, needsRaise(frame.flags) ? raise(value) : value);
   }
 
   #decode(lane: Lane, { type, flags, body }: RawFrame): { value: unknown; bytes: number } {
@@ -161,7 +162,7 @@ export class Intake {
     const bytes = assembly.bytes.subarray(0, total);
     const depth = limits.depth * LOWERED_DEPTH + BODY_DEPTH;
     const value = lane.coding.decode(type, flags, bytes, depth, limits.messageBytes);
-    this.#deliver(type, (flags & FLAG_LOWERED) !== 0 ? raise(value) : value);
+    this.#deliver(type, needsRaise(flags) ? raise(value) : value);
   }
 
   #deliver(type: number, body: unknown): void {
@@ -202,6 +203,11 @@ export class Intake {
       "control",
     );
   }
+}
+
+/** Compiled frames are read as what they stand for. */
+function needsRaise(flags: number): boolean {
+  return (flags & (FLAG_LOWERED | FLAG_COMPILED)) === FLAG_LOWERED;
 }
 
 export function kindOf(error: EventsError): Violation {

@@ -47,7 +47,7 @@ export interface EventsEncoder {
 }
 
 export interface EventsDecoder {
-  /** The flat list again. Called for each frame once, in order. Throws `EventsError` PROTOCOL or LIMIT. */
+  /** The flat list again, with what was lowered raised. Called for each frame once, in order. Throws `EventsError` PROTOCOL or LIMIT. */
   decode(bytes: Uint8Array, maxDepth: number): unknown[];
 }
 

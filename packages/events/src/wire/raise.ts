@@ -62,7 +62,8 @@ export function raise(value: unknown): unknown {
   return record;
 }
 
-function raiseMark(fields: unknown): unknown {
+/** The value that `fields` stand for. `inner` raises what is in it, unless that was done. */
+export function raiseMark(fields: unknown, inner: (value: unknown) => unknown = raise): unknown {
   if (!Array.isArray(fields)) throw malformed();
   const [kind, first, second] = fields as unknown[];
   switch (kind) {
@@ -73,7 +74,7 @@ function raiseMark(fields: unknown): unknown {
         const key = entries[i];
         if (typeof key !== "string") throw malformed();
         Object.defineProperty(copy, key, {
-          value: raise(entries[i + 1]),
+          value: inner(entries[i + 1]),
           enumerable: true,
           configurable: true,
           writable: true,
@@ -87,19 +88,19 @@ function raiseMark(fields: unknown): unknown {
     case KIND.map: {
       const entries = pairs(first);
       const copy = new Map<unknown, unknown>();
-      for (let i = 0; i < entries.length; i += 2) copy.set(raise(entries[i]), raise(entries[i + 1]));
+      for (let i = 0; i < entries.length; i += 2) copy.set(inner(entries[i]), inner(entries[i + 1]));
       return copy;
     }
     case KIND.set:
       if (!Array.isArray(first)) throw malformed();
-      return new Set(first.map(raise));
+      return new Set(first.map(inner));
     case KIND.bigint:
       if (typeof first !== "string" || !/^-?[0-9a-f]+$/.test(first)) throw malformed();
       return first.startsWith("-") ? -BigInt(`0x${first.slice(1)}`) : BigInt(`0x${first}`);
     case KIND.negativeZero:
       return -0;
     case KIND.error:
-      return raiseError(fields);
+      return raiseError(fields, inner);
     case KIND.view:
       if (typeof first !== "number" || !(second instanceof Uint8Array)) throw malformed();
       return buildView(first, second);
@@ -120,7 +121,7 @@ function pairs(value: unknown): unknown[] {
   return value;
 }
 
-function raiseError(fields: readonly unknown[]): Error {
+function raiseError(fields: readonly unknown[], inner: (value: unknown) => unknown): Error {
   const [, name, message, code] = fields;
   if (typeof name !== "string" || typeof message !== "string") throw malformed();
   // A closed table: names from the wire never look up a constructor anywhere else.
@@ -132,7 +133,7 @@ function raiseError(fields: readonly unknown[]): Error {
   if (typeof code === "string" || typeof code === "number") {
     Object.defineProperty(error, "code", { value: code, enumerable: true, configurable: true, writable: true });
   }
-  if (fields.length > 4) set("cause", raise(fields[4]));
+  if (fields.length > 4) set("cause", inner(fields[4]));
   return error;
 }
 
