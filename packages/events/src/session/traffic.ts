@@ -12,7 +12,7 @@ import { EventsError } from "../core/errors.ts";
 import type { Codec } from "../wire/codec.ts";
 import { FLAG_RESEND, FRAME_TYPE, LANES, nextSerial, packFrame, patchAck, type RawFrame } from "../wire/frame.ts";
 import type { Limits } from "../wire/limits.ts";
-import { copyOut, moveOut, type Outgoing, type Reach } from "../wire/payload.ts";
+import { copyOut, moveOut, tooLarge, type Outgoing, type Reach } from "../wire/payload.ts";
 import type { Medium } from "../wire/transport.ts";
 import { extraSlot, list, protocol, slotsOf, typeOf, uint } from "./bodies.ts";
 import type { Agreed } from "./coding.ts";
@@ -24,6 +24,9 @@ import type { EventExtra, Message, SendPolicy } from "./messages.ts";
 import { gapEntry, type Entry } from "./outbox.ts";
 import type { Road } from "./road.ts";
 import type { Receiver, Violation } from "./session.ts";
+
+/** What stands around a payload in its message. */
+const ENVELOPE_BYTES = 1_024;
 
 export interface TrafficOptions {
   readonly clock: Clock;
@@ -156,14 +159,17 @@ export class Traffic {
   }
 
   #copy(value: unknown, maxBytes: number, mayMove: boolean, forceBytes = false): Outgoing {
-    const { medium, limits } = this.#options;
-    const most = Math.min(maxBytes, this.#peerMessageBytes);
+    const { codec, medium, limits } = this.#options;
+    const most = Math.min(maxBytes, this.#peerMessageBytes - ENVELOPE_BYTES);
     const reach = mayMove ? this.#reach : this.#reachOfMany;
     let copy = copyOut(value, forceBytes ? "bytes" : medium, most, limits.depth, reach);
     // What moves needs no chunks: it crosses in no time, however long it is.
     if (!copy.asBytes && copy.bytes - copy.movedBytes > limits.chunkBytes) {
       copy = copyOut(value, "bytes", most, limits.depth);
     }
+    // Text may take three bytes a character: near the peer's limit it is measured, or it would be refused there.
+    const mayExceed = copy.asBytes && copy.bytes * 3 > this.#peerMessageBytes;
+    if (mayExceed && codec.encode(copy.value).byteLength > most) throw tooLarge(most);
     this.movedBytes += copy.movedBytes;
     this.sharedBytes += copy.sharedBytes;
     this.copiedBytes += copy.copiedBytes;

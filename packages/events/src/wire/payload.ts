@@ -48,8 +48,16 @@ export function copyOut(
 ): Outgoing {
   const copier = new Copier(medium, maxBytes, maxDepth, reach);
   copier.value = copier.copy(value, "", 1);
-  if (copier.bytes > maxBytes) throw copier.tooLarge();
+  if (copier.bytes > maxBytes) throw tooLarge(maxBytes);
   return copier;
+}
+
+export function tooLarge(maxBytes: number): EventsError {
+  return new EventsError(
+    "LIMIT",
+    `Cannot send a payload: it has more than ${maxBytes} bytes; raise maxBytes of the event, or send a reference`,
+    { bytes: maxBytes },
+  );
 }
 
 /** Takes the buffers from the sender: `value` is another one then, with them in it. */
@@ -121,11 +129,11 @@ class Copier implements Outgoing {
         { path: this.#pathTo(key), depth: this.#maxDepth },
       );
     }
-    if (this.bytes > this.#maxBytes) throw this.tooLarge();
+    if (this.bytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
     this.#path.push(key);
     const copy = this.#compound(value, key, depth);
     this.#path.pop();
-    if (this.bytes > this.#maxBytes) throw this.tooLarge();
+    if (this.bytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
     return copy;
   }
 
@@ -135,7 +143,7 @@ class Copier implements Outgoing {
       const copy: unknown[] = [];
       for (let i = 0; i < value.length; i++) {
         copy.push(this.copy(value[i], i, depth + 1));
-        if (this.bytes > this.#maxBytes) throw this.tooLarge();
+        if (this.bytes > this.#maxBytes) throw tooLarge(this.#maxBytes);
       }
       return copy;
     }
@@ -268,14 +276,6 @@ class Copier implements Outgoing {
     this.lowered = true;
     this.bytes += 5;
     return { [MARK]: fields };
-  }
-
-  tooLarge(): EventsError {
-    return new EventsError(
-      "LIMIT",
-      `Cannot send a payload: it has more than ${this.#maxBytes} bytes; raise maxBytes of the event, or send a reference`,
-      { bytes: this.#maxBytes },
-    );
   }
 
   #uncloneable(key: string | number, what: string, inside = false): EventsError {
