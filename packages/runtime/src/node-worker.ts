@@ -16,7 +16,9 @@ const host: HostCalls = {
     if ("fault" in answer) throw errorOf(answer.fault);
     return answer.value as unknown;
   },
-  tell: (method, ...args) => void bus.emit("pool:tell", { method, args }),
+  tell(method, ...args) {
+    bus.emit("pool:tell", { method, args });
+  },
   onSpawned: (hear) => bus.on("pool:spawned", ({ call, stream, text }) => hear(call, stream, text)),
 };
 
@@ -29,9 +31,9 @@ bus.handle("pool:run", async (task): Promise<Result> => {
   controller = new AbortController();
   try {
     const def = await load(task);
-    const { ctx, flush } = remoteContext(host, task.facts, task.inputs, task.config, controller.signal);
-    const value = await def.run(ctx);
-    await flush();
+    const remote = remoteContext(host, task.facts, task.inputs, task.config, controller.signal);
+    const value = await def.run(remote.ctx);
+    await remote.flush();
     // What it told comes before its end.
     await bus.flush();
     return { value };

@@ -110,6 +110,6 @@ function faultOf(thrown: unknown, isLate: boolean, { timeMs, memoryBytes }: Budg
   };
   const text = name === "" ? String(message) : `${name}: ${String(message)}`;
   if (/^InternalError: (out of memory|string too long)/.test(text)) return memoryIsUp(memoryBytes);
-  if (/^InternalError: interrupted/.test(text)) return timeIsUp(timeMs);
+  if (text.startsWith("InternalError: interrupted")) return timeIsUp(timeMs);
   return codeFailed(text.split("\n", 1)[0]!);
 }

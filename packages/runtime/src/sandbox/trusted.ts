@@ -18,8 +18,8 @@ export async function runTrusted(
   const write = boundedPrint(print);
   const log = (...args: unknown[]): void =>
     write(args.map((arg) => (typeof arg === "string" ? arg : JSON.stringify(arg))).join(" "));
-  const {
-    AbortController,
+  const { Buffer, clearTimeout, fetch, setTimeout, structuredClone, TextDecoder, TextEncoder, URL } = globalThis;
+  const context = createContext({
     Buffer,
     clearTimeout,
     fetch,
@@ -29,20 +29,6 @@ export async function runTrusted(
     TextDecoder,
     TextEncoder,
     URL,
-  } = globalThis;
-  const context = createContext({
-    ...{
-      AbortController,
-      Buffer,
-      clearTimeout,
-      fetch,
-      process,
-      setTimeout,
-      structuredClone,
-      TextDecoder,
-      TextEncoder,
-      URL,
-    },
     console: { log, info: log, warn: log, error: log, debug: log },
     require: createRequire(join(cwd, "code.js")),
     signal,

@@ -41,7 +41,16 @@ export const every = defineNode({
     const { executionId, path, attempt, idempotencyKey, config, cwd } = ctx;
     return {
       out: {
-        ...{ threadId, read, whole, code: program.code, lines, steps, path, attempt, config, cwd },
+        threadId,
+        read,
+        whole,
+        code: program.code,
+        lines,
+        steps,
+        path,
+        attempt,
+        config,
+        cwd,
         hasIds: executionId !== "" && idempotencyKey.length === 26,
         secret: (await ctx.secret("token")).length,
         local: (await ctx.blob.path(whole)) !== "",
@@ -80,6 +89,7 @@ async function misbehave(how: string, signal: AbortSignal): Promise<unknown> {
     }
     case "uncaught":
       setTimeout(() => {
+        // real time: it throws when nobody can catch it
         throw new Error("nobody caught me");
       }, 1);
       return await sleep(10_000);

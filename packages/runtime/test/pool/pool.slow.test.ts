@@ -120,7 +120,7 @@ test("[R-POOL-5] starts no more members than it has places, and uses them again"
     Array.from({ length: 8 }, (_, at) => [`n${at}`, { uses: "pool/thread@1", with: { how: "print" } }]),
   );
   let most = 0;
-  const watch = setInterval(() => (most = Math.max(most, runtime.gauge().workers)), 5);
+  const watch = setInterval(() => (most = Math.max(most, runtime.gauge().workers)), 5); // real time: threads are watched
   await run(nodes, { policy: { concurrency: 8 } });
   clearInterval(watch);
   expect(most).toBe(2);
@@ -133,6 +133,21 @@ test("[R-POOL-5] logs what a node prints, and prints nothing itself", { timeout 
   expect(of("runtime:log")).toContainEqual(
     expect.objectContaining({ message: "printed", stream: "stdout", path: "a" }),
   );
+  await runtime.close();
+});
+
+test("[R-CODE-4] cancels code in a thread, whatever it does", { timeout }, async () => {
+  const { runtime, start: begin, of } = start();
+  for (const trusted of [false, true]) {
+    const text = "console.log('begun'); await null; while (true);";
+    const id = await begin({ a: { uses: "core/code@1", with: { code: text, trusted, timeMs: 60_000 } } });
+    while (runtime.gauge().workers === 0) await sleep(5);
+    // Threads start from sources here: by now it loops.
+    await sleep(1_500);
+    expect(await runtime.cancel(id, { graceMs: 100 })).toBe("cancelled");
+    expect(of("runtime:error", id)).toMatchObject([{ terminal: true, state: "cancelled" }]);
+    expect(runtime.gauge()).toMatchObject({ workers: 0, running: 0 });
+  }
   await runtime.close();
 });
 

@@ -41,6 +41,7 @@ for (const trusted of [false, true]) {
 
 test("[R-CODE-2] ends code in the sandbox that takes too long or holds too much, and the next run is sound", async () => {
   const limits = { timeMs: 200, memoryMiB: 16 };
+  const took: number[] = [];
   const patient = { ...limits, timeMs: 10_000 };
   for (const [text, code] of [
     ["while (true);", "TIME_LIMIT"],
@@ -57,9 +58,10 @@ test("[R-CODE-2] ends code in the sandbox that takes too long or holds too much,
     await expect(run(text, {}, code === "OUT_OF_MEMORY" ? patient : limits), text).rejects.toMatchObject({
       error: { code },
     });
-    if (code === "TIME_LIMIT") expect(performance.now() - from, text).toBeLessThan(5_000);
+    took.push(code === "TIME_LIMIT" ? performance.now() - from : 0);
     expect(await valueOf("return 6 * 7", {}, patient), `after ${text}`).toBe(42);
   }
+  expect(Math.max(...took)).toBeLessThan(5_000);
   const from = process.memoryUsage().rss;
   for (let at = 0; at < 10; at++) await run("const a = []; for (;;) a.push({})", {}, patient).catch(() => undefined);
   expect(process.memoryUsage().rss - from).toBeLessThan(256 * MiB);
@@ -104,7 +106,7 @@ test("[R-CODE-2] limits trusted code in time, before and after its first await",
   for (const text of [
     "while (true);",
     "await new Promise(() => {})",
-    "await new Promise((go) => setTimeout(go, 60_000))",
+    "await new Promise((go) => setTimeout(go, 60_000))", // real time: it is aborted long before
   ]) {
     await expect(run(text, {}, { trusted: true, timeMs: 100 }), text).rejects.toMatchObject({
       error: { code: "TIME_LIMIT" },
