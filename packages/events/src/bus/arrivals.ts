@@ -56,7 +56,11 @@ export class Arrivals {
       return refused("denied", denied(name, rule.needs, peer));
     }
     try {
-      return { rule, data: rule.check(this.#link.streams.land(rule.streams, data)), meta: this.#metaOf(name, origin, extra, peer) };
+      return {
+        rule,
+        data: rule.check(this.#link.streams.land(rule.streams, data)),
+        meta: this.#metaOf(name, origin, extra, peer),
+      };
     } catch (fault) {
       return refused("invalid", fault as EventsError);
     }

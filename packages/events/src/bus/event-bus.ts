@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Clock } from "../core/clock.ts";
 import type { CommandsOf, Contract, EventsOf, Reply } from "../core/contract.ts";
-import type { StreamGauges } from "../core/stream-fields.ts";
 import type { EventsError } from "../core/errors.ts";
+import type { StreamGauges } from "../core/stream-fields.ts";
 import type { Journal, JournalStats } from "../journal/journal.ts";
 import type { Address, Origin, Since, Where } from "../session/messages.ts";
 import type { Gap, LinkState, Peer, SessionGauges, Violation } from "../session/session.ts";

@@ -161,7 +161,15 @@ function eventRule(name: string, def: EventDef<unknown>, contract: Contract): Ru
     ...(queue === undefined ? {} : { queue }),
   };
   const check = checker(name, def.payload, "INVALID_PAYLOAD");
-  return { ...bare(name, "event", policy), from: roles(from), to: roles(to), needs, needsToHear, check, streams: streamFieldsOf(def.payload) };
+  return {
+    ...bare(name, "event", policy),
+    from: roles(from),
+    to: roles(to),
+    needs,
+    needsToHear,
+    check,
+    streams: streamFieldsOf(def.payload),
+  };
 }
 
 function commandRule(name: string, def: CommandDef<unknown, unknown>): Rule {

@@ -125,7 +125,7 @@ test.each([
 test("[E-MID-4] throttle sends the first at once and the latest when the time is over, for each key; requests pass, and no timer is left", async () => {
   const { far, near, clock, flush } = pair();
   far.handle("run:ask", (input) => input);
-  const idle = clock.pending;
+  const idle = clock.pendingTimers;
   const layer = throttle({ ms: 100, pattern: "run:*", key: ({ data }) => String((data as { k: string }).k), clock });
   near.use(layer);
   flush();
@@ -147,7 +147,7 @@ test("[E-MID-4] throttle sends the first at once and the latest when the time is
   layer.cancel();
   await settle(flush);
   clock.advance(300);
-  expect(clock.pending).toBe(idle);
+  expect(clock.pendingTimers).toBe(idle);
 });
 
 test("[E-MID-4] throttle remembers a bounded number of keys, and loses no last value of those it forgets", () => {

@@ -129,7 +129,7 @@ test("[E-REACT-3] useRequest tells what it waits for, its answer and its failure
   const { request } = shown.at(-1)!;
   const codes: unknown[] = [];
   const ask = (n: number): Promise<void> =>
-    act(() => {
+    act(async () => {
       void request({ n }).catch((fault: { code: string }) => codes.push([n, fault.code]));
     });
   const release = async (n: number): Promise<void> => {
