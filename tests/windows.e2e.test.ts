@@ -122,6 +122,32 @@ test("[E-TAB-1] tabs share one connection over a SharedWorker: requests, events;
   await host.close();
 });
 
+test("[E-TAB-2] a tab that crashes is noticed, and so is a shared worker that ends", async () => {
+  const { server, origin } = await serve();
+  const host = new EventBus({ contract: desk, role: "host", onError() {} });
+  host.handle("desk:add", ({ n }) => ({ sum: n }));
+  const served = serveBus(host, server, { token: TOKEN, admits: { role: "hub", grants: [], routes: true } });
+  const url = `${origin}/tab?worker=/hub.js&token=${encodeURIComponent(TOKEN)}`;
+  const first = await open(url);
+  await first.evaluate(() => tab.ready());
+  const second = await open(url);
+  await second.evaluate(() => tab.ready());
+  const behind = () => host.inspect().links.map((link) => link.behind.length);
+  expect(behind()).toEqual([2]);
+  const crashed = second.waitForEvent("crash");
+  void second.goto("chrome://crash").catch(() => {});
+  await crashed;
+  await expect.poll(behind, within).toEqual([1]);
+  expect(await first.evaluate(() => tab.add(7))).toEqual({ sum: 7 });
+
+  await first.evaluate(() => tab.end());
+  await expect.poll(() => first.evaluate(() => tab.at()), within).toBe("closed");
+  expect(await first.evaluate(() => tab.why())).toMatch(/has ended|closed the port/);
+  await expect.poll(() => served.inspect().connections, within).toBe(0);
+  await served.close();
+  await host.close();
+});
+
 test("[E-TAB-2] a tab whose shared worker cannot be loaded learns it", async () => {
   const { origin } = await serve();
   const page = await open(`${origin}/tab?worker=/missing.js&token=x`);

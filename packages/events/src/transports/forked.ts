@@ -56,17 +56,24 @@ export function channelPort(channel: ChannelLike, id: string): PortLike {
   };
 }
 
+/** One message an invitation, whoever hears it: the first that takes it takes it from the others. */
+const messages = new WeakMap<Parcel, object>();
+
 /** The parent of a forked process, as a worker sees its own: `wrap` makes a message of the port it is invited to. */
-export function forkedParent(channel: ChannelLike, wrap: (port: PortLike) => unknown): PortLike {
+export function forkedParent(channel: ChannelLike, wrap: (port: PortLike) => object): PortLike {
   const inner = new Map<(value: any) => void, (value: any) => void>();
   return {
     postMessage() {},
     on(_type, hear) {
       const listen = (value: unknown): void => {
         if (!isParcel(value) || value[2] !== "invite") return;
-        const port = channelPort(channel, value[1]);
-        if (value[3] instanceof Uint8Array) hear(wrap(port));
-        else port.postMessage([GOODBYE, NEEDS_CLONES]);
+        if (!(value[3] instanceof Uint8Array)) {
+          channelPort(channel, value[1]).postMessage([GOODBYE, NEEDS_CLONES]);
+          return;
+        }
+        let message = messages.get(value);
+        if (message === undefined) messages.set(value, (message = wrap(channelPort(channel, value[1]))));
+        hear(message);
       };
       inner.set(hear, listen);
       channel.on("message", listen);

@@ -109,7 +109,8 @@ export function invitedBy(parent: WorkerLike): Transport {
   let early: (() => void) | undefined;
   const stop = listen(parent, "message", (value: unknown) => {
     const invitation = invitationIn(value);
-    if (!invitation) return;
+    if (!invitation || taken.has(invitation)) return;
+    taken.add(invitation);
     stop();
     if (invited) invited(invitation[INVITATION], invitation[LOCK]);
     else early = () => invited?.(invitation[INVITATION], invitation[LOCK]);
@@ -159,6 +160,9 @@ export function invitedBy(parent: WorkerLike): Transport {
     },
   };
 }
+
+/** An invitation is for one: the next transport waits for the next one. */
+const taken = new WeakSet<Invitation>();
 
 interface Invitation {
   readonly [INVITATION]: PortLike;

@@ -172,6 +172,18 @@ test.each(["ipc", "stdio"])(
   },
 );
 
+test("[E-PROC-8] an invitation is for one: two buses of a child take one each", async () => {
+  const child = fork(path("two-buses.ts"), [], markedChild({ execArgv: [] }));
+  children.push(child);
+  const hear = async () => {
+    const bus = new EventBus({ contract: shop, role: "ui", onError() {} });
+    buses.push(bus);
+    await bus.connect(childTransport(child), { peer: { role: "host" } }).ready;
+    return (await bus.request("shop:order", { item: "" })).total;
+  };
+  expect([await hear(), await hear()]).toEqual([1, 2]);
+});
+
 test("[E-PROC-8] a bus finds the parent that marked its process, and no other: without the mark it says nothing", async () => {
   expect(isMarkedChild({ pid: 2, ppid: 1, env: { ATOMITON_BUS_PARENT: "1" }, send() {} })).toBe(true);
   // Inherited from a grandparent, and without a channel.
