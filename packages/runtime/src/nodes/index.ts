@@ -1,5 +1,6 @@
 import type { AnyNodeDef } from "../blueprint/define-node.ts";
 import { code } from "./code.ts";
+import { collect } from "./collect.ts";
 import { csvRead } from "./csv-read.ts";
 import { csvWrite } from "./csv-write.ts";
 import { delay } from "./delay.ts";
@@ -20,6 +21,7 @@ import { transform } from "./transform.ts";
 /** The node types that every host has, beside the engine's own constructs. */
 export const coreNodes: readonly AnyNodeDef[] = [
   code,
+  collect,
   csvRead,
   csvWrite,
   delay,

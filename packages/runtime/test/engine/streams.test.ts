@@ -345,3 +345,23 @@ test("[R-STR-6] loops over a stream with no more than `concurrency` items open, 
   expect(Math.max(...ahead)).toBeLessThanOrEqual(4 * QUEUE_ITEMS);
   await runtime.close();
 });
+
+test("[R-STR-8] collects streams and lists into one list, up to a limit", async () => {
+  const { def } = counter();
+  const { runtime, run, start } = bench([def]);
+  const nodes = (limit: number) => ({
+    a: { uses: "test/count@1", with: { n: 300 } },
+    b: { uses: "test/count@1", with: { n: 2 } },
+    c: {
+      uses: "core/collect@1",
+      in: { items: ["a.items", "$inputs.list", "b.items"] },
+      with: { limit },
+    },
+  });
+  const more = { ...out("c.items"), inputs: { list: { type: "list<any>" } } };
+  const result = await run(nodes(400), more, { list: ["x"] });
+  expect(result["out"]).toEqual([...Array.from({ length: 300 }, (_, at) => at), "x", 0, 1]);
+  const id = await start(nodes(10), more, { list: [] });
+  await expect(runtime.waitForCompletion(id)).rejects.toMatchObject({ details: { error: { code: "LIMIT" } } });
+  await runtime.close();
+});

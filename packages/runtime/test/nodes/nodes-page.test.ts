@@ -12,6 +12,7 @@ import { nodesPage } from "./nodes-page.ts";
 const THROWN = /(?:code: |refused\(\s*(?:path,\s*)?|CODE: )"([A-Z][A-Z_]+)"/g;
 /** What each node reports beside the codes that all do. */
 const CODES: Record<string, string> = {
+  "core/collect": "`LIMIT`.",
   "core/code": "`CODE_ERROR`, `TIME_LIMIT`, `OUT_OF_MEMORY`.",
   "core/csv.read":
     "`CSV_HEADER`, `CSV_ROW`, `CSV_VALUE`, `CSV_COLUMN`, `CSV_QUOTE_NOT_CLOSED`, `CSV_INVALID_CLOSING_QUOTE`, `CSV_INVALID_OPENING_QUOTE`, `CSV_MAX_RECORD_SIZE`, `ENCODING`, and those of the file system.",

@@ -88,10 +88,9 @@ async function misbehave(how: string, signal: AbortSignal): Promise<unknown> {
       for (;;) held.push(Array.from({ length: 100_000 }, () => Math.random()));
     }
     case "uncaught":
-      setTimeout(() => {
-        // real time: it throws when nobody can catch it
+      setImmediate(() => {
         throw new Error("nobody caught me");
-      }, 1);
+      });
       return await sleep(10_000);
     case "crash":
       process.kill(process.pid, "SIGSEGV");
