@@ -20,6 +20,8 @@ import { RuntimeError, type RuntimeErrorCode } from "./errors.ts";
 
 export type {
   CancelOptions,
+  ConfigPatch,
+  ConfigReply,
   Execution,
   InspectOptions,
   InspectReply,

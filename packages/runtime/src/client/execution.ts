@@ -12,7 +12,13 @@ import type { LinkWatch } from "./link-watch.ts";
 import { Reader } from "./reader.ts";
 import { isTerminal, watch, type ExecutionMessage } from "./watch.ts";
 
-export type AskName = "runtime:pause" | "runtime:resume" | "runtime:breakpoint" | "runtime:inspect" | "runtime:input";
+export type AskName =
+  | "runtime:pause"
+  | "runtime:config"
+  | "runtime:resume"
+  | "runtime:breakpoint"
+  | "runtime:inspect"
+  | "runtime:input";
 /** Without the id of the execution, which the handle knows. */
 export type AskInput<K extends AskName> = WithoutId<RuntimeCommands[K]["input"]>;
 type WithoutId<T> = T extends unknown ? Omit<T, "executionId"> : never;
@@ -20,6 +26,8 @@ type WithoutId<T> = T extends unknown ? Omit<T, "executionId"> : never;
 export type VerifiedBreakpoint = RuntimeCommands["runtime:breakpoint"]["reply"]["breakpoints"][number];
 /** A port, the configuration, the error or the log of an instance; an expression at a stop; a value by its reference. */
 export type InspectTarget = RuntimeCommands["runtime:inspect"]["input"]["target"];
+export type ConfigPatch = RuntimeCommands["runtime:config"]["input"]["patch"];
+export type ConfigReply = RuntimeCommands["runtime:config"]["reply"];
 export type InspectReply = RuntimeCommands["runtime:inspect"]["reply"];
 export interface InspectOptions {
   /** Part of a list, of an object's keys or of a text. At most 10,000. */
@@ -67,6 +75,12 @@ export interface Execution extends PromiseLike<Record<string, unknown>>, AsyncIt
   inspect(target: InspectTarget, options?: InspectOptions): Promise<InspectReply>;
   /** At a stop: puts `value` in place of an input (before the node ran) or of an output (after). */
   override(stopId: string, port: string, value: unknown): Promise<void>;
+  /**
+   * Changes a node's configuration by JSON Patch: of one instance, or, by a path without items, in every item to come.
+   * Rejects with E_STATE when it runs and the key is not a live one, or `ifHash` is not its hash any more; an empty patch
+   * reads the hash.
+   */
+  configure(path: string, patch: ConfigPatch, ifHash?: string): Promise<ConfigReply>;
   /**
    * Answers a wait that `runtime:state` has named. Rejects with E_STATE when somebody was faster or its time was over,
    * with INVALID_INPUT when the answer does not fit the wait's schema.
@@ -208,6 +222,10 @@ export class WatchedExecution implements Execution {
 
   async answer(waitId: string, value: unknown): Promise<void> {
     await this.#parts.ask("runtime:input", { kind: "answer", waitId, value: { t: "json", v: value } });
+  }
+
+  configure(path: string, patch: ConfigPatch, ifHash?: string): Promise<ConfigReply> {
+    return this.#parts.ask("runtime:config", { path, patch, ...(ifHash === undefined ? {} : { ifHash }) });
   }
 
   async override(stopId: string, port: string, value: unknown): Promise<void> {

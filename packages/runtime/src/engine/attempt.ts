@@ -7,6 +7,7 @@ import type { Wait } from "../blueprint/define-node.ts";
 import { NodeError, RuntimeError, type RtError } from "../errors.ts";
 import { runsApart } from "../pool/pool.ts";
 import { runBlueprint } from "./blueprint-node.ts";
+import { editedConfig, type Edit } from "./config-edits.ts";
 import type { LoopConfig } from "./constructs.ts";
 import { makeContext, type Prepared } from "./context.ts";
 import { isTrue, parseConfig } from "./expressions.ts";
@@ -61,6 +62,7 @@ export class Attempt {
   #processes: AbortController | undefined;
   #running: Set<Promise<unknown>> | undefined;
   #aborted: CancelReason | undefined;
+  #configListeners: ((next: unknown, keys: string[]) => void)[] | undefined;
   #onAbort: (() => void) | undefined;
   #isRunning = false;
   #takeBackTimeout: (() => void) | undefined;
@@ -138,6 +140,27 @@ export class Attempt {
     if (this.#aborted) run();
   }
 
+  /** Its configuration was changed: `keys` of it. Called while it runs, or stands still before that. */
+  reconfigure(config: unknown, keys: string[]): void {
+    this.prepared!.config = config;
+    if (this.stop) {
+      this.stop.values.config = config;
+      this.scheduler.stops.edited(this.stop);
+    }
+    for (const hear of this.#configListeners ?? []) {
+      try {
+        hear(config, keys);
+      } catch (error) {
+        const { message } = toRtError(error, this.path, this.number);
+        this.scheduler.recorder.log(this.path, this.number, "error", `onConfig: ${message}`);
+      }
+    }
+  }
+
+  onConfig(hear: (next: unknown, keys: string[]) => void): void {
+    if (!this.isOver) (this.#configListeners ??= []).push(hear);
+  }
+
   /** The attempt ends no sooner than this. */
   holdFor<T>(process: Promise<T>): Promise<T> {
     const running = (this.#running ??= new Set());
@@ -177,13 +200,14 @@ export class Attempt {
   #prepare(): Prepared | string | Promise<Prepared | string> {
     const { node, scope } = this;
     const inputs = collectInputs(scope, node);
-    if (!node.when && !node.config && !node.idempotencyKey) {
+    const edits = this.scheduler.configEdits.isEmpty ? undefined : this.scheduler.configEdits.of(this.path);
+    if (!node.when && !node.config && !node.idempotencyKey && !edits) {
       return { inputs, config: node.staticConfig, idempotencyKey: undefined };
     }
-    return this.#evaluate(inputs);
+    return this.#evaluate(inputs, edits);
   }
 
-  async #evaluate(inputs: Record<string, unknown>): Promise<Prepared | string> {
+  async #evaluate(inputs: Record<string, unknown>, edits: readonly Edit[] | undefined): Promise<Prepared | string> {
     const { node, signal } = this;
     const seen = this.expressionScope(inputs);
     const memory = this.scope.memory.get(node.id);
@@ -198,8 +222,10 @@ export class Attempt {
     let config = node.staticConfig;
     if (node.config) {
       const value = (await node.config.evaluate(seen, signal)) as object;
-      config = parseConfig(node.def, { ...value, ...node.rawConfig });
+      const whole = { ...value, ...node.rawConfig };
+      config = edits ? whole : parseConfig(node.def, whole);
     }
+    if (edits) config = await editedConfig(node, config, edits, seen);
     return { inputs, config, idempotencyKey: memory?.key ?? (await this.#idempotencyKey(seen)) };
   }
 

@@ -10,7 +10,8 @@ import { emitItem, withStreams } from "./streams.ts";
 /** What an attempt has resolved before its node runs. */
 export interface Prepared {
   readonly inputs: Record<string, unknown>;
-  readonly config: unknown;
+  /** Another one after a live change. */
+  config: unknown;
   readonly idempotencyKey: string | undefined;
 }
 
@@ -64,7 +65,8 @@ class Context implements NodeContext<any, any, any> {
     return this.#attempt.scope.template.cwd;
   }
   get onConfig(): Of<"onConfig"> {
-    return () => undefined;
+    const attempt = this.#attempt;
+    return (hear) => attempt.onConfig(hear as (next: unknown, keys: string[]) => void);
   }
   get blob(): Of<"blob"> {
     return this.#attempt.scheduler.host.blobs;

@@ -1,12 +1,14 @@
 import type { Breakpoint, ExecState } from "../contract.ts";
+import { isNodeError, RuntimeError } from "../errors.ts";
 import { isAt } from "./breakpoints.ts";
+import type { ConfigReply, ConfigRequest } from "./config-edits.ts";
 import type { StepKind } from "./control.ts";
 import { inspect, type Inspected, type InspectRequest } from "./inspect.ts";
 import { nodeAt } from "./locate.ts";
 import type { Plan } from "./plan.ts";
 import type { Redact } from "./redact.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { RUNNING } from "./states.ts";
+import { isFinalExecution, RUNNING } from "./states.ts";
 
 /** A breakpoint, and whether it stands. */
 export type VerifiedBreakpoint = Breakpoint & { verified: boolean; message?: string };
@@ -100,6 +102,26 @@ export class ExecutionControl {
    */
   answer(waitId: string, value: unknown): void {
     this.#scheduler.waits.answer(waitId, value);
+  }
+
+  /**
+   * Changes a node's configuration: of one instance, or, by a path without items, of the node in every item to come. What
+   * runs takes only the keys of its type's `liveConfig`. With `ifHash` it is refused with `E_STATE` when somebody else
+   * was faster; an empty patch reads the hash. Throws `INVALID_INPUT` and `CONFIG` where it does not fit.
+   */
+  async configure(request: ConfigRequest): Promise<ConfigReply> {
+    if (isFinalExecution(this.state)) {
+      throw new RuntimeError(
+        "E_STATE",
+        `Cannot configure "${request.path}": the execution is ${this.state}; start another`,
+      );
+    }
+    try {
+      return await this.#scheduler.configEdits.change(this.#scheduler, this.#plan.root, request);
+    } catch (error) {
+      if (!isNodeError(error)) throw error;
+      throw new RuntimeError("CONFIG", error.message, { path: request.path }, { cause: error });
+    }
   }
 
   #whyNot({ path, at, port }: Breakpoint): string | undefined {

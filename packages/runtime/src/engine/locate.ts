@@ -15,12 +15,27 @@ export function instanceAt(root: Scope, path: string): { scope: Scope; node: Pla
 
 /** The node that a path names, whatever the items in it. */
 export function nodeAt(root: Template, path: string): PlanNode | undefined {
+  return nodesAlong(root, path)?.at(-1);
+}
+
+/** It has an instance for each item of a loop. */
+export function isInLoop(root: Template, path: string): boolean {
+  return (
+    nodesAlong(root, path)
+      ?.slice(0, -1)
+      .some(({ kind }) => kind === "loop") ?? false
+  );
+}
+
+/** From the outermost in; undefined where the Blueprint has no such node. */
+function nodesAlong(root: Template, path: string): PlanNode[] | undefined {
+  const found: PlanNode[] = [];
   let template: Template | undefined = root;
-  let found: PlanNode | undefined;
   for (const name of path.replace(/\[[^\]]*\]/g, "").split("/")) {
-    found = template?.nodes.find((node) => node.name === name);
-    template = found?.child;
-    if (!found) return undefined;
+    const node: PlanNode | undefined = template?.nodes.find((one) => one.name === name);
+    if (!node) return undefined;
+    found.push(node);
+    template = node.child;
   }
   return found;
 }

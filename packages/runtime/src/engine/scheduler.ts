@@ -497,7 +497,9 @@ export class Scheduler implements Claimant {
     const { timeoutMs, ...rest } = wait;
     const absolute = timeoutMs === undefined ? rest : { ...rest, timeoutAt: this.host.clock.now() + timeoutMs };
     try {
-      this.journal?.wait(scope, node.id, absolute, this.#waitFor(scope, node.id, absolute));
+      // Apart from the journal's call: without a journal it waits all the same.
+      const nth = this.#waitFor(scope, node.id, absolute);
+      this.journal?.wait(scope, node.id, absolute, nth);
     } catch (error) {
       this.#fail(scope, node, toRtError(error, path, number));
     }

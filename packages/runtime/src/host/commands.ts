@@ -5,7 +5,7 @@ import type { ExecState, ExecuteReply, ExecuteRequest, RuntimeBus, RuntimeComman
 import { RuntimeError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Answers } from "./answers.ts";
-import { controlFor, input, inspect, pause, resume, setBreakpoints } from "./control-commands.ts";
+import { config, controlFor, input, inspect, pause, resume, setBreakpoints } from "./control-commands.ts";
 import { commandFailed, exposed, notYet } from "./refusals.ts";
 import type { Relay } from "./relay.ts";
 
@@ -48,9 +48,7 @@ export function serveCommands(options: CommandServiceOptions): () => void {
         return input(runtime, request);
       }),
     ),
-    bus.handle("runtime:config", (request) =>
-      once("runtime:config", request, () => Promise.reject(notYet("change the configuration", "start it anew"))),
-    ),
+    bus.handle("runtime:config", (request) => once("runtime:config", request, () => config(runtime, request))),
     bus.handle("runtime:inspect", (request, { peer }) =>
       told(options, request, async () => {
         if ("eval" in request.target) mustHold(peer?.grants, "debug:execution", "evaluate an expression at a stop");

@@ -60,6 +60,15 @@ export function input(runtime: Runtime, request: Input<"runtime:input">): Reply<
   return { seq: control.seq, accepted: 1, credit: 0 };
 }
 
+export async function config(runtime: Runtime, request: Input<"runtime:config">): Promise<Reply<"runtime:config">> {
+  const { path, patch, ifHash, persist } = request;
+  if (persist)
+    throw notYet("write the change into the Blueprint's file", "leave `persist` out: it holds for this execution");
+  const control = controlFor(runtime, request);
+  const reply = await control.configure({ path, patch, ifHash });
+  return { seq: control.seq, ...reply };
+}
+
 /** What a client may send as a value: data, or a file that the host has. */
 function plain(value: Val): unknown {
   if (value.t === "json") return value.v;

@@ -73,7 +73,7 @@ test("[R-IPC-7] a refused command about an execution that lives does not say tha
 });
 
 test.each([
-  ["runtime:config", { path: "a", patch: [] }],
+  ["runtime:config", { path: "a", patch: [], persist: true }],
   ["runtime:input", { kind: "push", path: "a", port: "value", items: [] }],
   ["runtime:inspect", { at: 1, target: { ref: "r" } }],
   ["runtime:resume", { to: "a" }],

@@ -55,6 +55,11 @@ test("[R-IPC-30] a handle pauses, steps, reads, edits and resumes an execution; 
   });
   expect(await execution.inspect({ eval: "in.value & '!'", stopId })).toMatchObject({ value: { v: "w!" } });
   await execution.override(stopId, "value", "edited");
+  const { configHash } = await execution.configure("b", []);
+  await expect(execution.configure("b", [], "another")).rejects.toMatchObject({
+    code: "E_STATE",
+    details: { configHash },
+  });
   expect(await execution.setBreakpoints([at("nowhere")])).toMatchObject([{ verified: false }]);
   expect(await execution.step("over")).toBe("running");
   await gates.reached("b:w");
