@@ -469,7 +469,7 @@ test("[R-RUN-10] gives a Blueprint the secrets that it lists, and shows them now
     details: { error: { code: "UNKNOWN_SECRET" } },
   });
   await expect(start({}, { secrets: ["token", "cdn", "db"] })).rejects.toMatchObject({
-    code: "NOT_YET",
+    code: "SECRET",
     details: { secrets: ["cdn", "db"] },
   });
 });
@@ -635,5 +635,6 @@ test("[R-RUN-15] gives everything back: slots, locks, timers, listeners and blob
     waitingForSlot: 0,
     locks: 0,
     listeners: 1,
+    workers: 0,
   });
 });
