@@ -10,6 +10,8 @@ export interface Contender {
   /** Does the work once; resolves with how many units were really delivered. */
   run(units: number): Promise<number>;
   close?(): Promise<void> | void;
+  /** What one unit takes on the wire, where that is asked. */
+  readonly bytes?: number;
 }
 
 export interface Question {
@@ -73,6 +75,7 @@ export async function ask(question: Question, smoke: boolean): Promise<void> {
       cpuRatio: round(median(cpu)),
       cpuSpread: [round(Math.min(...cpu)), round(Math.max(...cpu))],
       wallRatio: round(median(wall)),
+      ...(open.get(name)!.bytes !== undefined && { bytes: open.get(name)!.bytes }),
       cpuUsPerUnit: round(median(own.map((sample) => sample.cpuUs)) / units),
     };
   });

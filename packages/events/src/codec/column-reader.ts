@@ -128,7 +128,8 @@ export class ColumnReader {
     const end = from + length;
     if (end > this.#text.length) throw bad("its text ends early");
     this.#textAt = end;
-    return this.#text.slice(from, end);
+    const text = this.#text.slice(from, end);
+    return this.#text.length > LONG_TEXT ? detached(text) : text;
   }
 
   #lookedUp(): string {
@@ -142,7 +143,7 @@ export class ColumnReader {
     }
     const length = this.#in.varint();
     if (length > DICTIONARY_UNITS || this.#place >= DICTIONARY_PLACES) throw bad("a text is too long, or one too many");
-    const text = this.#literal(length);
+    const text = detached(this.#literal(length));
     while (places.length < this.#place) places.push(undefined);
     places[this.#place++] = text;
     return text;
@@ -217,6 +218,14 @@ export class ColumnReader {
     let at = 0;
     return isHole.map((is) => (is ? hole : others[at++]));
   }
+}
+
+/** A frame's text up to here may live as long as a part of it that somebody keeps. */
+const LONG_TEXT = 65_536;
+
+/** A copy: a slice would keep the whole text of its frame in memory. */
+function detached(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string;
 }
 
 /** What a lowered value holds was read before it. */

@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -153,4 +155,30 @@ test("[E-COD-6] two buses over a WebSocket agree on it, and say so", async () =>
   expect([session?.codec, session?.compression]).toEqual([options.codecs[0]!.name, "deflate-raw"]);
   await Promise.all([ui.close(), host.close(), served.close()]);
   server.close();
+});
+
+test("[E-COD-4] what is remembered, or kept of a long frame, does not keep the frame in memory", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heap = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const kept: unknown[] = [];
+  const encoder = codec.encoder(["two"]);
+  const decoder = codec.decoder(["two"]);
+  const before = heap();
+  for (let n = 0; n < 60; n++) {
+    const rows = [
+      { name: `remembered, ${n}` },
+      { text: `${n}`.padEnd(500_000, "x") },
+      { held: `held by a program, ${n}` },
+    ];
+    const bytes = encoder.encode([0, rows], true)!;
+    const [, back] = decoder.decode(bytes, 64) as [number, { held: string }[]];
+    kept.push(back[2]!.held);
+  }
+  // Of 30 MB.
+  expect(heap() - before).toBeLessThan(6_000_000);
+  expect([kept.length, decoder.decode(encoder.encode([0, "x"], true)!, 64)]).toEqual([60, [0, "x"]]);
 });
