@@ -1,11 +1,15 @@
 /** Pools of real threads and processes. */
 import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
 import { expect, test } from "vitest";
 
-import { childTransport, workerTransport } from "../../src/node.ts";
+import { EventBus } from "../../src/index.ts";
+import { childTransport, serveBus, webSocketTransport, workerTransport } from "../../src/node.ts";
 import { pool, type PoolMember } from "../../src/pool/pool.ts";
+import { listen } from "../transports/listen.ts";
+import { tcpProxy } from "../transports/tcp-proxy.ts";
 import { jobs } from "./jobs.ts";
 
 const script = new URL("./fixtures/hand.ts", import.meta.url);
@@ -56,4 +60,43 @@ test.each([
   expect(workers.inspect().members.map(({ starts }) => starts)).toEqual(expect.arrayContaining([1, 2]));
   await workers.close();
   expect(processes.splice(0).every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null)).toBe(true);
+});
+
+test("[E-POOL-10] a host that is away for a moment keeps its requests, and gets no new ones until it is back", async () => {
+  const host = new EventBus({ contract: jobs, role: "hand", onError() {} });
+  let asked = 0;
+  let answer = (): void => {};
+  host.handle("job:hold", () => {
+    asked++;
+    return new Promise((resolve) => (answer = () => resolve({ by: "host" })));
+  });
+  const { server, port } = await listen();
+  const proxy = await tcpProxy(port);
+  const allowedHosts = [`127.0.0.1:${proxy.port}`];
+  const served = serveBus(host, server, { token: "t", allowedHosts, admits: { role: "boss", grants: [] } });
+  const start = (): PoolMember => ({
+    transport: webSocketTransport(`ws://127.0.0.1:${proxy.port}/bus`, { token: "t" }),
+  });
+  const hosts = pool(start, { contract: jobs, role: "boss", size: 1, requestsPerMember: 2, onError() {} });
+  const first = hosts.request("job:hold", {});
+  await expect.poll(() => asked).toBe(1);
+
+  proxy.setDown(true);
+  proxy.cut();
+  await expect.poll(() => hosts.inspect().members[0]!.state).toBe("away");
+  const second = hosts.request("job:hold", {});
+  expect(hosts.inspect()).toMatchObject({ waiting: 1, members: [{ openRequests: 1, starts: 1 }] });
+  answer();
+  proxy.setDown(false);
+  expect(await first).toEqual({ by: "host" });
+  await expect.poll(() => asked).toBe(2);
+  answer();
+  expect(await second).toEqual({ by: "host" });
+  expect(hosts.inspect()).toMatchObject({ waiting: 0, members: [{ state: "ready", served: 2, starts: 1 }] });
+  await hosts.close();
+  await served.close();
+  await host.close();
+  await proxy.close();
+  server.close();
+  await once(server, "close");
 });

@@ -102,9 +102,13 @@ test("[E-PROC-4] what a child prints does not reach its frames: before the first
   await expect.poll(() => printed, within).toBe(`${LINE}\n${LINE}\n`);
 });
 
-test("[E-PROC-5] bytes of others in the middle of frames end the link, and are never taken for a frame", async () => {
-  const preamble = Buffer.from("\0atomiton frames 1\n", "latin1").toString("base64");
-  const program = `process.stdout.write(Buffer.from("${preamble}", "base64")); process.stdout.write("no frame at all"); setInterval(() => {}, 1000);`;
+test.each([
+  ["text", Buffer.from("no frame at all")],
+  ["a frame of more than 1 MiB", Buffer.from([1, 0, 0x10, 0, 1 ^ 0x6d, 0x6f, 0x10 ^ 0x74, 0x61])],
+])("[E-PROC-5] %s in the middle of frames ends the link, and is never taken for a frame", async (_name, bytes) => {
+  const preamble = Buffer.from("\0atomiton frames 1\n", "latin1");
+  const sent = Buffer.concat([preamble, bytes]).toString("base64");
+  const program = `process.stdout.write(Buffer.from("${sent}", "base64")); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["-e", program], { stdio: ["pipe", "pipe", "inherit"] });
   children.push(child);
   const heard = hear(stdioTransport(child, { onText() {} }));

@@ -283,6 +283,17 @@ test("[E-WS-8] more than `maxConnections` are answered with 503", async () => {
   expect(served.sockets.inspect()).toMatchObject({ connections: 1, refused: { full: 1 } });
 });
 
+test("[E-WS-8] those whom `authenticate` still judges take their place", async () => {
+  const judged: ((admission: undefined) => void)[] = [];
+  const served = await serve({ maxConnections: 2, authenticate: () => new Promise((resolve) => judged.push(resolve)) });
+  const waiting = [dial(served.url), dial(served.url)];
+  await vi.waitUntil(() => judged.length === 2);
+  expect((await dial(served.url, TOKEN, WsClient).closed).kind).toBe("failed");
+  expect(served.sockets.inspect()).toMatchObject({ connections: 0, accepted: 0, refused: { full: 1 } });
+  for (const refuse of judged) refuse(undefined);
+  for (const { closed } of waiting) expect((await closed).kind).toBe("refused");
+});
+
 test("[E-WS-8, E-WS-9] by default there are 256 connections, and a frame has 1 MiB", async () => {
   const served = await serve();
   const all = Array.from({ length: 256 }, () => dial(served.url));
