@@ -81,6 +81,11 @@ test("[E-WIRE-11] a session takes the page's vectors as a peer's frames, in thei
       data: { at: new Date(1_700_000_000_000), zero: -0, of: new Map([["a", 255n]]) },
       extra: {},
     },
+    {
+      name: "runtime:progress",
+      data: { percent: 1 },
+      extra: { to: { role: "ui", one: true }, except: "page-2" },
+    },
     { name: "runtime:progress", data: "two chunks", extra: {} },
   ]);
   expect(side!.messages.map((message) => message.t)).toEqual([
