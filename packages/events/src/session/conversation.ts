@@ -83,6 +83,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#medium = options.transport.medium;
+    const { moves = false, shares = false } = options.transport;
     this.#isLocal = options.transport.isLocal ?? this.#medium === "clone";
     this.#limits = { ...DEFAULT_LIMITS, ...(this.#isLocal && LOCAL_LIMITS), ...options.limits };
     this.#redials = options.transport.redials;
@@ -92,7 +93,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
       limits: this.#limits,
       codec: this.#codec,
       medium: this.#medium,
-      reach: { moves: options.transport.moves ?? false, shares: options.transport.shares ?? false },
+      reach: { moves, movesCopies: moves, shares },
       receiver: options.receiver,
       violation: (kind, error) => this.#violation(kind, error),
       overflow: (error) => this.#leave(error),

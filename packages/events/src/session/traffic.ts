@@ -154,7 +154,13 @@ export class Traffic {
     const lowered = rest.lowered || copy?.lowered === true;
     this.#push(
       lane,
-      newEntry(typeOf(message), slots, { bytes, lowered, asBytes: (copy ?? rest).asBytes, moves: copy?.moves }),
+      newEntry(typeOf(message), slots, {
+        bytes,
+        lowered,
+        asBytes: (copy ?? rest).asBytes,
+        moves: copy?.moves,
+        ownMoves: copy?.ownMoves,
+      }),
     );
   }
 
@@ -163,8 +169,7 @@ export class Traffic {
     const most = Math.min(maxBytes, this.#peerMessageBytes - ENVELOPE_BYTES);
     const reach = mayMove ? this.#reach : this.#reachOfMany;
     let copy = copyOut(value, forceBytes ? "bytes" : medium, most, limits.depth, reach);
-    // What moves needs no chunks: it crosses in no time, however long it is.
-    if (!copy.asBytes && copy.bytes - copy.movedBytes > limits.chunkBytes) {
+    if (!copy.asBytes && copy.bytes - copy.inPlaceBytes > limits.chunkBytes) {
       copy = copyOut(value, "bytes", most, limits.depth);
     }
     // Text may take three bytes a character: near the peer's limit it is measured, or it would be refused there.
@@ -173,7 +178,8 @@ export class Traffic {
     this.movedBytes += copy.movedBytes;
     this.sharedBytes += copy.sharedBytes;
     this.copiedBytes += copy.copiedBytes;
-    return copy.moves === undefined ? copy : { ...copy, ...moveOut(copy.value, copy.moves) };
+    const { moves, ownMoves = [] } = copy;
+    return moves === undefined ? copy : { ...copy, ...moveOut(copy.value, [...moves, ...ownMoves]) };
   }
 
   #push(lane: Lane, entry: Entry): void {
@@ -465,7 +471,7 @@ function latestKey(name: string, key: string): string {
 function newEntry(
   type: number,
   slots: unknown[],
-  copy: Pick<Entry, "bytes" | "lowered" | "asBytes" | "moves">,
+  copy: Pick<Outgoing, "bytes" | "lowered" | "asBytes" | "moves" | "ownMoves">,
   policy?: SendPolicy,
   key?: string,
 ): Entry {
@@ -475,7 +481,7 @@ function newEntry(
     bytes: copy.bytes,
     lowered: copy.lowered,
     asBytes: copy.asBytes,
-    moves: copy.moves,
+    moves: copy.moves ?? copy.ownMoves,
     policy,
     key,
     index: 0,

@@ -23,7 +23,11 @@ export interface Outgoing {
   readonly asBytes: boolean;
   /** Buffers in `value` that may move with it: still the sender's own, until `moveOut`. */
   readonly moves: readonly ArrayBuffer[] | undefined;
+  /** Our own copies of long views, which move too. */
+  readonly ownMoves: readonly ArrayBuffer[] | undefined;
   readonly movedBytes: number;
+  /** Of `bytes`, what moves: it needs no chunks, since it crosses in no time, however long it is. */
+  readonly inPlaceBytes: number;
   /** Stand in shared memory, and are no part of `bytes`. */
   readonly sharedBytes: number;
   /** Copied, though the sender asked for a move or for shared memory. */
@@ -32,11 +36,15 @@ export interface Outgoing {
 
 /** What a medium can do with memory besides copying it. */
 export interface Reach {
+  /** The sender's own buffers, where it gave them away. */
   readonly moves: boolean;
+  readonly movesCopies: boolean;
   readonly shares: boolean;
 }
 
-const COPIES: Reach = { moves: false, shares: false };
+const COPIES: Reach = { moves: false, movesCopies: false, shares: false };
+/** A shorter copy is cheaper cloned again than moved. */
+const MOVED_COPY_BYTES = 65_536;
 
 /** The copy of `value` that crosses. Throws `EventsError` UNCLONEABLE (with `path`) or LIMIT (`bytes`, `depth`). */
 export function copyOut(
@@ -72,6 +80,8 @@ class Copier implements Outgoing {
   lowered = false;
   readonly asBytes: boolean;
   moves: ArrayBuffer[] | undefined;
+  ownMoves: ArrayBuffer[] | undefined;
+  inPlaceBytes = 0;
   movedBytes = 0;
   sharedBytes = 0;
   copiedBytes = 0;
@@ -253,6 +263,7 @@ class Copier implements Outgoing {
     if (this.moves.includes(buffer)) return true;
     this.moves.push(buffer);
     this.movedBytes += buffer.byteLength;
+    this.inPlaceBytes += buffer.byteLength;
     return true;
   }
 
@@ -265,6 +276,10 @@ class Copier implements Outgoing {
     const bytes = new Uint8Array(value.byteLength);
     bytes.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     this.bytes += bytes.byteLength + 8;
+    if (bytes.byteLength > MOVED_COPY_BYTES && this.#reach.movesCopies && !this.asBytes) {
+      (this.ownMoves ??= []).push(bytes.buffer);
+      this.inPlaceBytes += bytes.byteLength;
+    }
     // By the brand, not the class: a Node Buffer is a Uint8Array to every receiver.
     const tag = Object.prototype.toString.call(value).slice(8, -1);
     const kind = VIEW_TAGS.indexOf(tag);

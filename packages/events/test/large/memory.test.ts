@@ -128,6 +128,24 @@ test("[E-MEM-2] an event to two peers is copied to both; what moved away is refu
 test.each([
   ["a worker", inThread],
   ["a port", () => beside(ports)],
+])(
+  "[E-MEM-5] long bytes cross over %s in one frame, as a copy that moves; the sender keeps its own",
+  async (_, dial) => {
+    const ui = await dial();
+    const units = ui.inspect().links[0]!.session!.sentUnits;
+    const sent = new Float64Array(MIB / 8).fill(1);
+    const asked = ui.request("memory:sum", { data: sent });
+    sent.fill(2);
+    expect(await asked).toEqual({ sum: MIB / 8 });
+    expect(sent.byteLength).toBe(MIB);
+    expect(ui.inspect().links[0]!.session!.sentUnits - units).toBeLessThan(4);
+    expect(ui.figures()).toEqual({ movedBytes: 0, sharedBytes: 0, copiedBytes: 0 });
+  },
+);
+
+test.each([
+  ["a worker", inThread],
+  ["a port", () => beside(ports)],
   ["memory", () => beside(memoryPair)],
 ])("[E-MEM-3] SharedBytes are the same memory over %s, both ways, through the contract's schema", async (_, dial) => {
   const ui = await dial();
