@@ -163,7 +163,8 @@ class Members implements MemberOwner {
     let coming = this.#members.filter((member) => member.isStarting).length;
     let isFull = false;
     for (const task of this.#tasks) {
-      if (task.place === undefined && isFull) continue;
+      if (isFull && this.#options.key === undefined) break;
+      if (isFull && task.place === undefined) continue;
       const member = this.#choose(task.place);
       if (member !== undefined) void this.#give(task, member);
       else if (task.place !== undefined) this.#members[task.place]!.start();
