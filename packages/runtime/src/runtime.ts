@@ -30,6 +30,7 @@ import { Plans, type BlueprintTarget } from "./engine/plans.ts";
 import type { OnUnknown } from "./engine/recall.ts";
 import type { ExecutionHistory } from "./engine/recorder.ts";
 import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
+import { StandIns, type StandInOptions } from "./engine/stand-ins.ts";
 import { RuntimeError, type RtError } from "./errors.ts";
 import type { OpenFile } from "./journal/data-folder.ts";
 import type { Retention, Unfinished } from "./journal/execution-store.ts";
@@ -93,6 +94,10 @@ export interface ExecuteOptions {
   breakpoints?: readonly Breakpoint[];
   /** `debug`: stops before the first instance. Default `run`. */
   mode?: "run" | "debug";
+  /** By path, by port: what nodes are taken to have given; they do not run. */
+  pins?: StandInOptions["pins"];
+  /** By path: what runs instead of nodes. */
+  mocks?: StandInOptions["mocks"];
 }
 
 /** One that `recover` has seen. `error`: why it cannot go on. */
@@ -232,6 +237,7 @@ export class Runtime {
         deadline,
         ...(journal ? { journal } : {}),
         stopsAtEntry: options.mode === "debug",
+        standIns: options.pins || options.mocks ? new StandIns(plan.root, options) : undefined,
         host: this.#host,
         tell: (message) => this.#listeners.tell(message),
         isHeard: () => this.#listeners.isHeard(id),

@@ -20,6 +20,7 @@ import { collectOutputs, waitOf } from "./outputs.ts";
 import type { ExpressionScope, PlanNode } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
+import { runMock } from "./stand-ins.ts";
 import type { Stop } from "./stops.ts";
 
 export type Outcome =
@@ -52,6 +53,8 @@ export class Attempt {
   isReleased = false;
   /** The scheduler has its outcome: calls of the node from here on are late. */
   isOver = false;
+  /** Where its outputs come from. */
+  via: "run" | "pin" = "run";
   /** The node has told its progress. */
   hasReported = false;
   /** Items that the node gave to its stream ports. */
@@ -229,6 +232,10 @@ export class Attempt {
     return { inputs, config, idempotencyKey: memory?.key ?? (await this.#idempotencyKey(seen)) };
   }
 
+  get #isPinned(): boolean {
+    return this.scheduler.facts.standIns?.pinOf(this.path) !== undefined;
+  }
+
   async #idempotencyKey(seen: ExpressionScope): Promise<string | undefined> {
     const { node, signal, path } = this;
     if (!node.idempotencyKey) return undefined;
@@ -269,12 +276,19 @@ export class Attempt {
     this.onAbort(() => go(() => this.#finish({ kind: "cancelled" })));
     stored.then(
       () => go(() => this.#runNode(this.prepared!)),
-      (error: unknown) => go(() => this.#fail(error)),
+      (error: unknown) => go(() => this.fail(error)),
     );
   }
 
   #runNode(prepared: Prepared): void {
     const { node } = this;
+    const { standIns } = this.scheduler.facts;
+    if (standIns) {
+      const pin = standIns.pinOf(this.path);
+      if (pin) this.via = "pin";
+      const mock = pin ? { outputs: pin } : standIns.mockOf(this.path);
+      if (mock) return runMock(this, mock);
+    }
     if (node.kind === "loop") return runLoop(this, prepared.inputs, prepared.config as LoopConfig);
     if (node.kind === "blueprint") return runBlueprint(this, prepared.inputs);
     let result: Promise<unknown>;
@@ -296,13 +310,13 @@ export class Attempt {
     result.then(
       (value) => {
         const running = this.#running;
-        if (running?.size) this.#afterProcesses(running, () => this.#succeed(value));
-        else this.#succeed(value);
+        if (running?.size) this.#afterProcesses(running, () => this.succeed(value));
+        else this.succeed(value);
       },
       (error: unknown) => {
         const running = this.#running;
-        if (running?.size) this.#afterProcesses(running, () => this.#fail(error));
-        else this.#fail(error);
+        if (running?.size) this.#afterProcesses(running, () => this.fail(error));
+        else this.fail(error);
       },
     );
   }
@@ -325,20 +339,22 @@ export class Attempt {
     });
   }
 
-  #succeed(value: unknown): void {
-    if (this.#aborted) return this.#fail(this.#aborted);
+  /** What the node returned. */
+  succeed(value: unknown): void {
+    if (this.#aborted) return this.fail(this.#aborted);
     let outputs: Values;
     try {
       const wait = waitOf(this, value);
       if (wait) return this.#finish({ kind: "waiting", wait });
       outputs = collectOutputs(this, value);
     } catch (error) {
-      return this.#fail(error);
+      return this.fail(error);
     }
     this.completed(outputs);
   }
 
-  #fail(error: unknown): void {
+  /** What the node threw. */
+  fail(error: unknown): void {
     this.failed(toRtError(error, this.path, this.number));
   }
 
@@ -346,7 +362,7 @@ export class Attempt {
   #failEarly(error: unknown): void {
     if (this.isOver) return;
     if (!this.#aborted && !this.#isRunning) this.#start();
-    this.#fail(error);
+    this.fail(error);
   }
 
   #finish(outcome: Outcome): void {

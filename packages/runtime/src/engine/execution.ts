@@ -21,6 +21,7 @@ import { RESULT_BYTES, storeLarge } from "./result.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Scope, Values } from "./scope.ts";
 import { liveNodes, type NodeSnapshot } from "./snapshot.ts";
+import type { StandIns } from "./stand-ins.ts";
 import { isFinalExecution } from "./states.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { Transitions } from "./transitions.ts";
@@ -36,6 +37,7 @@ export interface ExecutionSeed {
   readonly deadline: number | undefined;
   /** Stands still before its first instance. */
   readonly stopsAtEntry?: boolean;
+  readonly standIns?: StandIns | undefined;
   /** Left out: nothing is kept, and it ends with its process. */
   readonly journal?: ExecutionJournal;
   /** What was recorded of it by hosts that are gone, this host's claim included. */
@@ -126,6 +128,7 @@ export class Execution {
         secrets: seed.secrets,
         epoch: this.epoch,
         past,
+        standIns: seed.standIns,
         unhandled: (error) => this.#unhandled(error),
         stopped: () => this.#hold(false),
         quiet: () => this.#quiet(),

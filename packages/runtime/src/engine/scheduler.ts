@@ -29,6 +29,7 @@ import { closeStreams, hasFlowed, joinedTo } from "./region.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed, type Values } from "./scope.ts";
 import type { Claimant } from "./slots.ts";
 import { SettledScopes } from "./snapshot.ts";
+import type { StandIns } from "./stand-ins.ts";
 import {
   BACKOFF,
   CANCELLED,
@@ -59,6 +60,8 @@ export interface ExecutionFacts {
   readonly epoch: number;
   /** What hosts before this one have recorded. */
   readonly past: Past | undefined;
+  /** Given with the run. */
+  readonly standIns: StandIns | undefined;
   /** A failure in the root scope that nobody handles. */
   unhandled(error: RtError): void;
   /** A stop that holds the whole execution. */
@@ -229,7 +232,7 @@ export class Scheduler implements Claimant {
     }
     switch (outcome.kind) {
       case "completed":
-        this.#complete(scope, node, outcome.outputs, (port) => (outcome.edited?.has(port) ? "edited" : "run"));
+        this.#complete(scope, node, outcome.outputs, (port) => (outcome.edited?.has(port) ? "edited" : attempt.via));
         break;
       case "failed":
         this.#fail(scope, node, outcome.error);
@@ -309,7 +312,12 @@ export class Scheduler implements Claimant {
         this.#settle(scope, node, SKIPPED, why);
         return;
       }
-      this.#arrive(scope, node);
+      // Items of streams go through an attempt: their readers take them one by one.
+      const pin = plan.streamsTo ? undefined : this.facts.standIns?.pinOf(pathOf(scope, node));
+      if (pin) {
+        this.transitions.node(scope, node, READY);
+        this.#complete(scope, plan, pin, () => "pin");
+      } else this.#arrive(scope, node);
     }
     if (!plan.races) return;
     for (const loser of losersOf(scope, node)) {

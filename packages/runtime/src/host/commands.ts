@@ -5,7 +5,17 @@ import type { ExecState, ExecuteReply, ExecuteRequest, RuntimeBus, RuntimeComman
 import { RuntimeError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Answers } from "./answers.ts";
-import { config, controlFor, input, inspect, pause, resume, setBreakpoints } from "./control-commands.ts";
+import {
+  config,
+  controlFor,
+  input,
+  inspect,
+  mapValues,
+  pause,
+  plainValues,
+  resume,
+  setBreakpoints,
+} from "./control-commands.ts";
 import { commandFailed, exposed, notYet } from "./refusals.ts";
 import type { Relay } from "./relay.ts";
 
@@ -23,8 +33,6 @@ type Input<K extends keyof RuntimeCommands> = RuntimeCommands[K]["input"];
 /** What `execute` can say and this version cannot do. Left out or empty is fine. */
 const LATER: Readonly<Record<string, string>> = {
   from: "run it from its start",
-  pins: "run it without pins",
-  mocks: "run it without mocks",
   pool: "leave the pool out",
   version: "leave the version out: the stored one is run",
 };
@@ -115,8 +123,9 @@ async function begin(
   { peer }: HandlerContext,
 ): Promise<ExecuteReply> {
   refuseWhatIsLater(request);
-  if (request.mode === "debug" || request.breakpoints?.length) {
-    mustHold(peer?.grants, "debug:execution", "debug from the start");
+  const { pins, mocks } = request;
+  if (request.mode === "debug" || request.breakpoints?.length || pins || mocks) {
+    mustHold(peer?.grants, "debug:execution", "debug from the start, or with pins and mocks");
   }
   const target = targetOf(request, peer?.grants);
   relay.hold(executionId);
@@ -127,6 +136,14 @@ async function begin(
       ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
       ...(request.breakpoints === undefined ? {} : { breakpoints: request.breakpoints }),
       mode: request.mode === "debug" ? "debug" : "run",
+      ...(pins === undefined ? {} : { pins: mapValues(pins, plainValues) }),
+      ...(mocks === undefined
+        ? {}
+        : {
+            mocks: mapValues(mocks, ({ outputs, ...mock }) =>
+              outputs ? { ...mock, outputs: plainValues(outputs) } : mock,
+            ),
+          }),
     });
     const { planHash, nodes, seq } = runtime.execution(executionId);
     return { seq, executionId, planHash, nodes };

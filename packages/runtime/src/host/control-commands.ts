@@ -81,3 +81,9 @@ function plain(value: Val): unknown {
     `Cannot take a value that is ${value.t === "trunc" ? "cut" : "hidden"}: only a whole one can be used; send it as { t: "json", v }`,
   );
 }
+
+export const plainValues = (values: Readonly<Record<string, Val>>): Record<string, unknown> => mapValues(values, plain);
+
+export function mapValues<A, B>(values: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
+}

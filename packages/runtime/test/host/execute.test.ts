@@ -91,8 +91,6 @@ test.each([
   { mode: "dry" as const },
   { version: "2.0.0" },
   { pool: "gpu" },
-  { pins: { a: {} } },
-  { mocks: { a: {} } },
   { from: { executionId: "x", at: ["a"], reuse: "upstream" as const } },
 ])("[R-IPC-8] execute with %o is answered with NOT_YET, and nothing runs", async (option) => {
   const { join, runtime } = await setUp();
