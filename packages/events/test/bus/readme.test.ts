@@ -63,3 +63,13 @@ test("[E-BUS-93] the layers of the README see, count and route what passes", asy
   );
   expect(stderr).toBe("");
 });
+
+test("[E-BUS-93] the stream of the README reads a file, and ends by itself", async () => {
+  const program = new URL("../../../../examples/streams.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=@atomiton/source", "--disable-warning=ExperimentalWarning", program],
+    { timeout: 20_000, cwd: new URL("../../../../", import.meta.url) },
+  );
+  expect([stdout.trim(), stderr]).toEqual(["README.md true", ""]);
+});
