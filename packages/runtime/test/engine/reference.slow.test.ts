@@ -6,37 +6,10 @@ import type { RuntimeMessage } from "../../src/contract.ts";
 import { constructs } from "../../src/engine/constructs.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { Runtime } from "../../src/runtime.ts";
-import { give, node } from "./kit.ts";
-import { BAD_ITEM, dice, generate, interpret, sumOf, toBlueprint, type Spec } from "./reference.ts";
+import { give } from "./kit.ts";
+import { generate, interpret, item, plain, toBlueprint, work, type Spec } from "./reference.ts";
 
 const SEEDS = 400;
-
-const broken = (): Error => Object.assign(new Error("broken"), { code: "ECONNRESET" });
-const turns = dice(12_345);
-/** None to two turns of the event loop: so that nodes overtake each other. */
-async function pause(): Promise<void> {
-  for (let left = turns(3); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
-}
-const work = node("work", async (ctx) => {
-  await pause();
-  if (ctx.attempt <= ctx.config.flaky) throw broken();
-  return { out: ctx.config.value + sumOf(ctx.in.add) + sumOf(ctx.in.many) + sumOf(ctx.in.in) };
-});
-const item = node("item", async (ctx) => {
-  await pause();
-  if (ctx.in.n === BAD_ITEM) throw broken();
-  return { out: ctx.in.n + ctx.config.value + sumOf(ctx.in.add) };
-});
-
-/** The engine's errors say more than the interpreter's: only the code counts. */
-function plain(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== "object" || value === null) return value;
-  if ("code" in value) return { code: value.code };
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => (key === "key" ? [] : [[key, plain(inner)]])),
-  );
-}
 
 async function run(
   runtime: Runtime,

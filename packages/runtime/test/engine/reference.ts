@@ -1,4 +1,6 @@
 /** The scheduling rules once more: one node after the other, no states, no events, no concurrency. */
+import type { AnyNodeDef } from "../../src/blueprint/define-node.ts";
+import { node } from "./kit.ts";
 
 export interface Spec {
   readonly name: string;
@@ -184,4 +186,33 @@ export function toBlueprint(specs: readonly Spec[]): Record<string, unknown> {
     nodes,
     outputs,
   };
+}
+
+const broken = (): Error => Object.assign(new Error("broken"), { code: "ECONNRESET" });
+const turns = dice(12_345);
+/** None to two turns of the event loop: so that nodes overtake each other. */
+async function pause(): Promise<void> {
+  for (let left = turns(3); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+}
+/** Adds what it gets; fails as often as its configuration says. */
+export const work: AnyNodeDef = node("work", async (ctx) => {
+  await pause();
+  if (ctx.attempt <= ctx.config.flaky) throw broken();
+  return { out: ctx.config.value + sumOf(ctx.in.add) + sumOf(ctx.in.many) + sumOf(ctx.in.in) };
+});
+/** Of loops' bodies. */
+export const item: AnyNodeDef = node("item", async (ctx) => {
+  await pause();
+  if (ctx.in.n === BAD_ITEM) throw broken();
+  return { out: ctx.in.n + ctx.config.value + sumOf(ctx.in.add) };
+});
+
+/** The engine's errors say more than the interpreter's: only the code counts. */
+export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  if ("code" in value) return { code: value.code };
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (key === "key" ? [] : [[key, plain(inner)]])),
+  );
 }
