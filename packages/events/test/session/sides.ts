@@ -120,7 +120,7 @@ export interface RoadOptions extends Omit<FaultyLinkOptions, "accept"> {
   readonly limits?: Partial<Limits>;
   readonly acceptLimits?: Partial<Limits>;
   readonly firstSeq?: number;
-  /** For both sides; the accepting one may differ. */
+  /** For both sides, unless the accepting one has its own. */
   readonly session?: Partial<SessionOptions>;
   readonly acceptSession?: Partial<SessionOptions>;
   /** The accepting side keeps no table: nothing can be resumed. */
@@ -132,23 +132,20 @@ export function road(options: RoadOptions = {}): Road {
   const clock = fakeClock({ manualTicks: true, now: 1_000_000 });
   const table = new SessionTable();
   const accepted: Side[] = [];
-  const shared: Partial<SessionOptions> = {
-    ...options.session,
-    ...(options.firstSeq !== undefined && { firstSeq: options.firstSeq }),
-  };
+  const shared: Partial<SessionOptions> = options.firstSeq === undefined ? {} : { firstSeq: options.firstSeq };
   const link = faultyLink({
     ...options,
     accept: (transport) =>
       accepted.push(
         new Side("b", transport, clock, {
           ...shared,
-          ...options.acceptSession,
+          ...(options.acceptSession ?? options.session),
           ...(options.forgets !== true && { sessions: table }),
           limits: { ...options.limits, ...options.acceptLimits },
         }),
       ),
   });
-  const a = new Side("a", link.dialer, clock, { ...shared, limits: { ...options.limits } });
+  const a = new Side("a", link.dialer, clock, { ...shared, ...options.session, limits: { ...options.limits } });
   const settle = (): void => {
     for (let moved = 1; moved > 0;) moved = clock.endTick() + link.flush();
   };

@@ -6,7 +6,7 @@ import { Worker } from "node:worker_threads";
 
 import { afterEach, expect, test } from "vitest";
 
-import { EventBus, memoryPair, portTransport, type EventsError } from "../../src/index.ts";
+import { EventBus, type BusOptions, memoryPair, portTransport, type EventsError } from "../../src/index.ts";
 import {
   childTransport,
   markedChild,
@@ -27,7 +27,7 @@ afterEach(async () => {
 const path = fileURLToPath(new URL("./fixtures/echo-host.ts", import.meta.url));
 const peer = { peer: { role: "ui" } };
 
-async function socket(options: object = {}): Promise<Transport> {
+async function socket(options?: MediumRow["options"]): Promise<Transport> {
   const server = createServer();
   const host = echoHost(options);
   const { port } = await listen(server);
@@ -39,49 +39,55 @@ async function socket(options: object = {}): Promise<Transport> {
   return webSocketTransport(`http://127.0.0.1:${port}/bus`, { token: "secret" });
 }
 
-const media: readonly (readonly [string, () => Transport | Promise<Transport>, object?])[] = [
-  [
-    "memory",
-    () => {
+interface MediumRow {
+  readonly name: string;
+  readonly make: () => Transport | Promise<Transport>;
+  readonly options?: Pick<BusOptions, "codecs" | "compression">;
+}
+
+const media: readonly MediumRow[] = [
+  {
+    name: "memory",
+    make() {
       const [near, far] = memoryPair();
       echoHost().connect(far, peer);
       return near;
     },
-  ],
-  [
-    "MessagePort",
-    () => {
+  },
+  {
+    name: "MessagePort",
+    make() {
       const { port1, port2 } = new MessageChannel();
       echoHost().connect(portTransport(port2), peer);
       return portTransport(port1);
     },
-  ],
-  [
-    "worker",
-    () => {
+  },
+  {
+    name: "worker",
+    make() {
       const worker = new Worker(path);
       open.push(() => worker.terminate());
       return workerTransport(worker);
     },
-  ],
-  [
-    "a child's channel",
-    () => {
+  },
+  {
+    name: "a child's channel",
+    make() {
       const child = fork(path, ["ipc"], markedChild({ execArgv: [] }));
       open.push(() => child.kill());
       return childTransport(child);
     },
-  ],
-  [
-    "a child's stdio",
-    () => {
+  },
+  {
+    name: "a child's stdio",
+    make() {
       const child = spawn(process.execPath, [path, "stdio"], { stdio: ["pipe", "pipe", "inherit"] });
       open.push(() => child.kill());
       return stdioTransport(child);
     },
-  ],
-  ["WebSocket", () => socket()],
-  ["WebSocket, compiled and compressed", () => socket(compiled), compiled],
+  },
+  { name: "WebSocket", make: () => socket() },
+  { name: "WebSocket, compiled and compressed", make: () => socket(compiled), options: compiled },
 ];
 
 const views = [
@@ -137,15 +143,15 @@ const refused: readonly (readonly [string, unknown, string])[] = [
 ];
 
 test.each(media)(
-  "[E-WIRE-12] every kind of value crosses alike, and what cannot is refused with its path: %s",
-  async (_, make, options: object = {}) => {
+  "[E-WIRE-12] every kind of value crosses alike, and what cannot is refused with its path: $name",
+  async ({ make, options }) => {
     const faults: unknown[] = [];
     const ui = new EventBus({
       contract: echo,
       role: "ui",
       validate: "in",
       onError: (fault) => faults.push(fault),
-      ...(options as { codecs?: [] }),
+      ...options,
     });
     open.push(() => ui.close());
     const transport = await make();
