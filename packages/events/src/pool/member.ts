@@ -98,32 +98,8 @@ export class Member {
     this.#starts++;
     this.#bus = new EventBus({ ...this.#owner.busOptions, connect: false }) as unknown as Bus;
     for (const hearing of this.#owner.hearings) this.hear(hearing);
-    void (async () => {
-      try {
-        const started = await Promise.resolve().then(() => this.#owner.start());
-        if (life !== this.#life) return this.#terminate(started);
-        this.#started = started;
-        const link = this.#bus!.connect(started.transport, { peer: { grants: ["*"], ...started.peer } });
-        this.#link = link;
-        link.onState(({ at }) => {
-          if (life !== this.#life) return;
-          if (at === "closed" && this.#isReady) this.#ended();
-          else if (at === "open" && this.#isReady) this.#owner.ready();
-        });
-        await link.ready;
-        if (life !== this.#life) return;
-        this.#isReady = true;
-        this.#failures = 0;
-        this.#idle();
-        this.#owner.ready();
-      } catch (cause) {
-        if (life !== this.#life) return;
-        const rest = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * 2 ** this.#failures++);
-        this.#restsUntil = this.#owner.clock.monotonic() + rest;
-        this.stop();
-        this.#owner.failed(this, notStarted(cause));
-      }
-    })();
+    // Awaited by `close`: what is started while the pool closes is ended too.
+    this.#owner.ending(this.#begin(life, this.#bus));
   }
 
   async request(name: string, input: unknown, options: RequestOptions): Promise<unknown> {
@@ -173,6 +149,33 @@ export class Member {
   report(): MemberReport {
     const state = this.isStopped ? "stopped" : this.isStarting ? "starting" : this.isReady ? "ready" : "away";
     return { state, openRequests: this.#open, served: this.#served, starts: this.#starts };
+  }
+
+  async #begin(life: number, bus: Bus): Promise<void> {
+    try {
+      const started = await Promise.resolve().then(() => this.#owner.start());
+      if (life !== this.#life) return this.#terminate(started);
+      this.#started = started;
+      const link = bus.connect(started.transport, { peer: { grants: ["*"], ...started.peer } });
+      this.#link = link;
+      link.onState(({ at }) => {
+        if (life !== this.#life) return;
+        if (at === "closed" && this.#isReady) this.#ended();
+        else if (at === "open" && this.#isReady) this.#owner.ready();
+      });
+      await link.ready;
+      if (life !== this.#life) return;
+      this.#isReady = true;
+      this.#failures = 0;
+      this.#idle();
+      this.#owner.ready();
+    } catch (cause) {
+      if (life !== this.#life) return;
+      const rest = Math.min(BACKOFF_MS[1], BACKOFF_MS[0] * 2 ** this.#failures++);
+      this.#restsUntil = this.#owner.clock.monotonic() + rest;
+      this.stop();
+      this.#owner.failed(this, notStarted(cause));
+    }
   }
 
   #ended(): void {

@@ -35,6 +35,7 @@ export function childTransport(child: ChannelLike): Transport {
 
 function inviteChild(child: ChannelLike, events: ConnectionEvents): Connection {
   const id = newId(systemRandom);
+  const wasGone = child.connected !== true;
   let why: string | undefined;
   const exited = (code: number | null, signal: string | null): void => {
     why = signal === null ? `The child ended with exit code ${code}` : `The child was ended by ${signal}`;
@@ -46,10 +47,11 @@ function inviteChild(child: ChannelLike, events: ConnectionEvents): Connection {
     onDrain: () => events.onDrain(),
     onClose(cause: CloseCause) {
       child.removeListener("exit", exited);
-      events.onClose(cause.kind === "gone" && why !== undefined ? { ...cause, reason: why } : cause);
+      if (wasGone) events.onClose({ ...cause, kind: "gone" });
+      else events.onClose(cause.kind === "gone" && why !== undefined ? { ...cause, reason: why } : cause);
     },
   });
-  if (child.connected === true) invite(child, id);
+  if (!wasGone) invite(child, id);
   else queueMicrotask(() => connection.close("The child has ended, or its channel was disconnected"));
   return connection;
 }

@@ -183,6 +183,28 @@ test("[E-POOL-4] what waits is bounded, and every wait ends: deadline, cancel, c
   expect([hands[0]!.isEnded, clock.pendingTimers]).toEqual([true, 0]);
 });
 
+test("[E-POOL-4] a member that is started while the pool closes is ended before `close` resolves", async () => {
+  let give!: (member: PoolMember) => void;
+  const boss = pool(() => new Promise<PoolMember>((resolve) => (give = resolve)), {
+    contract,
+    role: "boss",
+    size: 1,
+    clock: fakeClock(),
+  });
+  const asked = boss.request("job:do", { n: 1 }).catch((fault: { code: string }) => fault.code);
+  await Promise.resolve();
+  const closed = boss.close();
+  expect(await asked).toBe("CLOSED");
+  let isEnded = false;
+  const terminate = async (): Promise<void> => {
+    await Promise.resolve();
+    isEnded = true;
+  };
+  give({ transport: memoryPair()[0], terminate });
+  await closed;
+  expect(isEnded).toBe(true);
+});
+
 test("[E-POOL-5] a deadline counts from the asking, waiting included", async () => {
   const { boss, hands, clock, opens } = world({ size: 1 });
   const first = boss.request("job:do", { n: 1 });

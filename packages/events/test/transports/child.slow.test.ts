@@ -51,7 +51,7 @@ test.each(["ipc", "stdio"] as const)(
     second.child.kill("SIGKILL");
     expect(await second.heard.closed).toMatchObject({ kind: "gone", mayRetry: false });
     expect(second.heard.connection.send(how === "ipc" ? [2] : Uint8Array.of(2))).toBe(true);
-    expect((await hear(childTransport(second.child)).closed).kind).toBe("local");
+    expect(await hear(childTransport(second.child)).closed).toMatchObject({ kind: "gone", mayRetry: false });
   },
 );
 
