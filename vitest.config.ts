@@ -32,8 +32,9 @@ export default defineConfig({
         test: { name: "faults", include: faults, exclude: notUnit, testTimeout: 60_000, hookTimeout: 60_000 },
       },
       {
-        // Real Chromium, what runs in a page: transports, the page's tick.
+        // Real Chromium, what runs in a page: transports, the page's tick, what bundles for browsers get.
         extends: true,
+        resolve: { conditions: [...conditions, "browser"] },
         // Found late, they would reload the page in the middle of a test.
         optimizeDeps: { include: ["msgpackr", "react", "react-dom/client", "zod"] },
         test: {

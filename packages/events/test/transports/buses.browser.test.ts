@@ -1,6 +1,6 @@
 import { expect, inject, test } from "vitest";
 
-import { EventBus, workerTransport, type ConnectPolicy, type Transport } from "../../src/index.ts";
+import { EventBus, markedWorker, workerTransport, type ConnectPolicy, type Transport } from "../../src/index.ts";
 import { webSocketTransport } from "../../src/transports/websocket.ts";
 import { shop } from "./fixtures/shop.ts";
 
@@ -38,4 +38,18 @@ test("[E-WRK-8] a page's bus meets the bus of its worker; a worker that ends clo
   other.terminate();
   await expect.poll(() => link.state.at).toBe("closed");
   await ui.close();
+});
+
+test("[E-EL-22] in a page, too, a marked worker's bus finds the one who started it, and an unmarked one stays alone", async () => {
+  const script = new URL("./fixtures/marked-web-worker.ts", import.meta.url);
+  for (const isMarked of [true, false]) {
+    const worker = new Worker(script, isMarked ? markedWorker({ type: "module" }) : { type: "module" });
+    const ui = new EventBus({ contract: shop, role: "ui", onError: () => {} });
+    ui.connect(workerTransport(worker), { peer: { role: "host" } });
+    const asked = ui.request("shop:order", { item: "bread" }, { timeoutMs: isMarked ? 10_000 : 1_000 });
+    if (isMarked) expect(await asked).toEqual({ total: 5 });
+    else await expect(asked).rejects.toMatchObject({ code: "TIMEOUT" });
+    worker.terminate();
+    await ui.close();
+  }
 });
