@@ -3,6 +3,7 @@ import type { Meta } from "./bus/event-bus.ts";
 import { EventsError } from "./core/errors.ts";
 import { newId, systemRandom } from "./core/ids.ts";
 import { systemClock } from "./core/system-clock.ts";
+import { pathText } from "./wire/path.ts";
 
 /** Media type of one envelope in JSON. */
 export const CLOUDEVENT_TYPE = "application/cloudevents+json";
@@ -70,7 +71,7 @@ export function toCloudEvent(
   if (data instanceof Uint8Array) {
     return { ...head, datacontenttype: "application/octet-stream", data_base64: base64Of(data) };
   }
-  refuseLoss(name, data, [], new Set());
+  refuseLoss(name, data, ["data"], new Set());
   return { ...head, datacontenttype: "application/json", data };
 }
 
@@ -130,15 +131,15 @@ function bytesOf(base64: unknown): Uint8Array {
   }
 }
 
-function refuseLoss(name: string, value: unknown, path: readonly string[], above: Set<unknown>): void {
+function refuseLoss(name: string, value: unknown, path: readonly (string | number)[], above: Set<unknown>): void {
   const refuse = (what: string): never => {
-    const at = path.length === 0 ? "the payload" : path.join(".");
+    const at = path.length === 1 ? "the payload" : pathText(path);
     throw new EventsError(
       "UNCLONEABLE",
       `Cannot write "${name}" as a CloudEvent: ${at} is ${what}, which JSON cannot carry; send plain data`,
       {
         name,
-        path: path.join("."),
+        path: pathText(path),
       },
     );
   };
@@ -149,13 +150,15 @@ function refuseLoss(name: string, value: unknown, path: readonly string[], above
       : refuse(`${Object.is(value, -0) ? "-0" : value}`);
   if (typeof value !== "object") return refuse(typeof value);
   const isPlain = Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value));
-  if (!isPlain) return refuse(`a ${value.constructor.name}`);
+  if (!isPlain) return refuse("an instance of a class");
   if (above.has(value)) return refuse("a cycle");
-  if (path.length >= MAX_DEPTH) return refuse(`deeper than ${MAX_DEPTH}`);
+  if (path.length > MAX_DEPTH) return refuse(`deeper than ${MAX_DEPTH}`);
   above.add(value);
-  for (const [key, each] of Object.entries(value)) {
+  const isList = Array.isArray(value);
+  // A hole of a list is undefined here, and null in JSON.
+  for (const [key, each] of isList ? value.entries() : Object.entries(value)) {
     // An own key without a value is left out by JSON, and means the same.
-    if (each !== undefined || Array.isArray(value)) refuseLoss(name, each, [...path, key], above);
+    if (each !== undefined || isList) refuseLoss(name, each, [...path, key], above);
   }
   above.delete(value);
 }

@@ -41,15 +41,17 @@ let deep: unknown = 0;
 for (let level = 0; level < 70; level++) deep = [deep];
 
 test.each([
-  ["at.0", { at: [new Date(0)] }],
+  ["at[0]", { at: [new Date(0)] }],
   ["n", { n: 1n }],
   ["x", { x: Number.NaN }],
   ["z", { z: -0 }],
-  ["list.1", { list: [1, undefined] }],
+  ["list[1]", { list: [1, undefined] }],
+  // oxlint-disable-next-line no-sparse-arrays
+  ["holes[1]", { holes: [1, , 2] }],
   ["of", { of: new Map() }],
   ["bytes", { bytes: new Uint8Array(1) }],
   ["self", cycle],
-  [Array.from({ length: 64 }, () => "0").join("."), deep],
+  ["[0]".repeat(64), deep],
 ])("[E-CE-2] what JSON would drop or change is refused with its path: %s", (path, data) => {
   expect(() => toCloudEvent(data, meta)).toThrow(
     expect.objectContaining({ code: "UNCLONEABLE", details: { name: "order:placed", path } }),
