@@ -4,7 +4,8 @@ import { z } from "zod";
 import { command, defineContract, event, EventBus, memoryPair, type BusOptions } from "../../src/index.ts";
 import { toReadable, withStreams } from "../../src/large/index.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
-import { settle } from "../bus/join.ts";
+import { FLAG_FIRST, FRAME_TYPE } from "../../src/wire/frame.ts";
+import { counted, settle } from "../bus/join.ts";
 
 const Bytes = z.instanceof(Uint8Array);
 const contract = defineContract("files@1", {
@@ -266,4 +267,39 @@ test("[E-STR-9] an event with streams is reliable, and their fields have schemas
   expect(defineContract("a@1", { "a:b": event(payload) }).hash).not.toBe(
     defineContract("a@1", { "a:b": event(other) }).hash,
   );
+});
+
+test("[E-STR-11] the answer to a command waits for one chunk of a stream, not for what is queued of it", async () => {
+  const flood = defineContract("flood@1", {
+    "flood:read": command(z.object({}), withStreams(z.object({}), { parts: Bytes }), { from: ["ui"], to: ["host"] }),
+    "flood:echo": command(z.number(), z.number(), { from: ["ui"], to: ["host"] }),
+  });
+  const [host, ui] = ["host", "ui"].map((role) => new EventBus({ contract: flood, role })) as [any, any];
+  const [a, b] = memoryPair();
+  const end = counted(a);
+  host.connect(end, { peer: { role: "ui" } });
+  await ui.connect(b, { peer: { role: "host" } }).ready;
+  async function* megabytes(): AsyncGenerator<Uint8Array> {
+    for (let n = 0; n < 20; n++) yield await Promise.resolve(new Uint8Array(1_048_576));
+  }
+  /** Units are one frame here, or a list of them, the control lane first. */
+  const first = (unit: any): number[] => (Array.isArray(unit[0]) ? unit[0] : unit) as number[];
+  const arrivals: number[] = [];
+  await answer(host, "flood:read", () => ({ parts: megabytes() }));
+  await answer(host, "flood:echo", (n: number) => {
+    arrivals.push(end.frames.length);
+    return n;
+  });
+  const { parts } = await ui.request("flood:read", {});
+  const read = collect(parts);
+  for (let n = 0; n < 20; n++) expect(await ui.request("flood:echo", n)).toBe(n);
+  expect((await read).length).toBe(20);
+  const units = end.frames.map(first);
+  for (const at of arrivals) expect(units.slice(at, at + 2).map(([type]) => type)).toContain(FRAME_TYPE.reply);
+  // Most came in the middle of an item, whose other chunks followed the answer.
+  const cutIn = arrivals.filter((at) => {
+    const next = units.slice(at).find(([type]) => type === FRAME_TYPE.chunk);
+    return next !== undefined && (next[1]! & FLAG_FIRST) === 0;
+  });
+  expect(cutIn.length).toBeGreaterThan(5);
 });
