@@ -112,11 +112,13 @@ import { webSocketTransport } from "@atomiton/events/websocket";
 import { RuntimeClient } from "@atomiton/runtime/client";
 const bus = new EventBus({ connect: false });
 bus.on("hello", ({ name }) => console.log("Hello, " + name));
+export const start = () => new Worker(new URL("./page-worker.mjs", import.meta.url), { type: "module", name: "atomiton:bus" });
 bus.emit("hello", { name: [RuntimeClient, memoryPair, pageTransport, portTransport, webSocketTransport].length });
 `;
 
-test("[E-PKG-4] Vite and Rolldown bundle a page without anything of Node, and the bundle runs", async () => {
+test("[E-PKG-4] Vite and Rolldown bundle a page and its worker without anything of Node, and the bundle runs", async () => {
   writeFileSync(join(dir, "page.mjs"), PAGE);
+  writeFileSync(join(dir, "page-worker.mjs"), 'import { EventBus } from "@atomiton/events"; new EventBus();');
   const told: string[] = [];
   const onLog = (_level: string, { message }: { message: string }): void => void told.push(message);
   await viteBuild({

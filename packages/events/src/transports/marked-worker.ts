@@ -9,10 +9,12 @@ interface WorkerOptionsLike {
  * Options for a worker whose `new EventBus()` connects by itself to the one who started it. Without them a worker's bus
  * leaves the worker's channel alone: it may be anybody's.
  *
+ * In a page the mark is the worker's name. Bundlers that read the options in the source want it there in plain.
  * In Node the mark is a field of `workerData`: throws TypeError where that is something else than an object.
  *
  * @example
- * const worker = new Worker(new URL("./worker.js", import.meta.url), markedWorker({ type: "module" }));
+ * const worker = new Worker(new URL("./worker.js", import.meta.url), markedWorker()); // Node
+ * const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "atomiton:bus" }); // a page
  * bus.connect(workerTransport(worker));
  */
 export function markedWorker<T extends object = object>(options?: T): T & { name: string; workerData: any } {

@@ -1,6 +1,13 @@
 import { expect, inject, test } from "vitest";
 
-import { EventBus, markedWorker, workerTransport, type ConnectPolicy, type Transport } from "../../src/index.ts";
+import {
+  EventBus,
+  markedWorker,
+  workerTransport,
+  type ConnectPolicy,
+  type EventsError,
+  type Transport,
+} from "../../src/index.ts";
 import { webSocketTransport } from "../../src/transports/websocket.ts";
 import { shop } from "./fixtures/shop.ts";
 
@@ -40,16 +47,19 @@ test("[E-WRK-8] a page's bus meets the bus of its worker; a worker that ends clo
   await ui.close();
 });
 
-test("[E-EL-22] in a page, too, a marked worker's bus finds the one who started it, and an unmarked one stays alone", async () => {
-  const script = new URL("./fixtures/marked-web-worker.ts", import.meta.url);
-  for (const isMarked of [true, false]) {
-    const worker = new Worker(script, isMarked ? markedWorker({ type: "module" }) : { type: "module" });
+test.each([
+  ["marked", markedWorker({ type: "module" }), { total: 5 }],
+  ["named as bundlers want it", { type: "module", name: "atomiton:bus" }, { total: 5 }],
+  ["unmarked", { type: "module" }, "TIMEOUT"],
+] as const)(
+  "[E-EL-22] in a page a worker's bus finds who started it only by its mark: %s",
+  async (_, options, outcome) => {
+    const worker = new Worker(new URL("./fixtures/marked-web-worker.ts", import.meta.url), /* @vite-ignore */ options);
     const ui = new EventBus({ contract: shop, role: "ui", onError: () => {} });
     ui.connect(workerTransport(worker), { peer: { role: "host" } });
-    const asked = ui.request("shop:order", { item: "bread" }, { timeoutMs: isMarked ? 10_000 : 1_000 });
-    if (isMarked) expect(await asked).toEqual({ total: 5 });
-    else await expect(asked).rejects.toMatchObject({ code: "TIMEOUT" });
+    const asked = ui.request("shop:order", { item: "bread" }, { timeoutMs: outcome === "TIMEOUT" ? 1_000 : 10_000 });
+    expect(await asked.catch((error: EventsError) => error.code)).toEqual(outcome);
     worker.terminate();
     await ui.close();
-  }
-});
+  },
+);
