@@ -61,6 +61,10 @@ export class Attempt {
   streams: Map<string, Outlet> | undefined;
   /** Counted among the attempts that run at once. A node that waits for a reader gives it up for good. */
   holdsSlot = false;
+  /** It reads or writes streams without a slot, and does not wait. */
+  isStreaming = false;
+  /** Items that it waits for, and ports that have no room. */
+  streamWaits = 0;
   #controller: AbortController | undefined;
   #processes: AbortController | undefined;
   #running: Set<Promise<unknown>> | undefined;
@@ -253,7 +257,7 @@ export class Attempt {
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
     this.prepared = prepared;
-    if (this.scheduler.mayRun(this)) this.proceed();
+    if (this.scheduler.holds.mayRun(this)) this.proceed();
   }
 
   /** Runs the node. Called once it is prepared: at once, or by the scheduler when nothing holds it any more. */

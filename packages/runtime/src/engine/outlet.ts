@@ -29,6 +29,8 @@ export interface OutletOptions {
   readonly schema: z.ZodType | undefined;
   /** Called each time that the slowest reader makes the node wait. */
   readonly onBlocked: () => void;
+  /** Called when nothing waits any more. */
+  readonly onFreed: () => void;
 }
 
 const counts = new WeakMap<readonly unknown[], number>();
@@ -74,7 +76,9 @@ export class Outlet {
 
   /** Those who wait are told to stop. */
   interrupt(reason: unknown): void {
+    if (this.#waiting.length === 0) return;
     for (const { reject } of this.#waiting.splice(0)) reject(reason);
+    this.#options.onFreed();
   }
 
   get #isFull(): boolean {
@@ -97,6 +101,7 @@ export class Outlet {
   }
 
   #drain(): void {
+    if (this.#waiting.length === 0) return;
     while (this.#waiting.length > 0 && !this.#isFull) {
       const { item, resolve, reject } = this.#waiting.shift()!;
       try {
@@ -106,6 +111,7 @@ export class Outlet {
         reject(error);
       }
     }
+    if (this.#waiting.length === 0) this.#options.onFreed();
   }
 }
 

@@ -106,6 +106,8 @@ export class Scheduler implements Claimant {
   /** Failed or cancelled instances whose streams join them to others. */
   readonly #fallen: { scope: Scope; node: number }[] = [];
   #running = 0;
+  /** Attempts that read or write streams without a slot, and do not wait. */
+  #streaming = 0;
   #isBusy = false;
   #isYielding = false;
   #isLooking = false;
@@ -195,7 +197,7 @@ export class Scheduler implements Claimant {
 
   /** Nothing runs unparked, and nothing is about to. */
   get #isQuiet(): boolean {
-    return this.#running === 0 && this.preparing === 0 && this.#ready.size === 0 && !this.#isYielding;
+    return this.#running === 0 && this.#streaming === 0 && this.preparing === 0 && this.#ready.size === 0 && !this.#isYielding;
   }
 
   offer(): void {
@@ -288,10 +290,27 @@ export class Scheduler implements Claimant {
     this.turn();
   }
 
+  /** It waits for an item, or for room for one: until `unblocks` it is as good as paused. */
+  blocks(attempt: Attempt): void {
+    if (attempt.streamWaits++ > 0 || !attempt.isStreaming) return;
+    attempt.isStreaming = false;
+    this.#streaming--;
+    if (this.control.isHolding) this.turn();
+  }
+  unblocks(attempt: Attempt): void {
+    if (--attempt.streamWaits > 0 || attempt.isOver || attempt.holdsSlot || attempt.isStreaming) return;
+    attempt.isStreaming = true;
+    this.#streaming++;
+  }
+
   /** The attempt has begun to run its node. */
   started(attempt: Attempt): void {
     const { scope, node } = attempt;
     this.#isPrepared(attempt);
+    if (node.readsStreams && node.kind === "node") {
+      attempt.isStreaming = true;
+      this.#streaming++;
+    }
     this.transitions.node(scope, node.id, RUNNING);
     if (scope.startedAt[node.id] === 0) scope.startedAt[node.id] = this.host.clock.now();
     this.progress.running++;
@@ -726,6 +745,8 @@ export class Scheduler implements Claimant {
     this.#isPrepared(attempt);
     attempt.lock = undefined;
     attempt.holdsSlot = false;
+    if (attempt.isStreaming) this.#streaming--;
+    attempt.isStreaming = false;
     if (holdsSlot) this.#running--;
     if (lock !== undefined) this.host.locks.give(lock);
     if (holdsSlot) this.host.slots.give();

@@ -1,5 +1,6 @@
 /** Stream ports of one attempt: what it emits, and what it reads. */
 import { NodeError } from "../errors.ts";
+import { runsApart } from "../pool/pool.ts";
 import type { Attempt } from "./attempt.ts";
 import { issuesText } from "./expressions.ts";
 import { misfit, takesAnything } from "./inputs.ts";
@@ -61,9 +62,11 @@ function openOutlet(attempt: Attempt, name: string): Outlet {
     queues,
     gathers: node.gathers?.has(name) ?? false,
     schema: takesAnything(port.schema) ? undefined : port.schema,
+    onFreed: () => scheduler.unblocks(attempt),
     onBlocked() {
       // What reads it may need the slot: it is not taken back.
       scheduler.park(attempt);
+      scheduler.blocks(attempt);
       if (isWatched) return;
       isWatched = true;
       attempt.signal.addEventListener("abort", () => outlet.interrupt(attempt.aborted), { once: true });
@@ -101,8 +104,20 @@ class StreamReader implements AsyncIterableIterator<unknown, undefined> {
       this.#isWatched = true;
       attempt.signal.addEventListener("abort", () => this.#queue.interrupt(attempt.aborted), { once: true });
     }
-    const next = this.#queue.next();
+    const queue = this.#queue;
+    // What runs in a thread reads ahead: that it waits for an item does not say that it does nothing.
+    const waits = queue.count === 0 && !queue.isDone && !runsApart(attempt.node.def);
+    const next = waits ? this.#wait() : queue.next();
     return this.#schema ? next.then((result) => this.#checked(result)) : next;
+  }
+
+  #wait(): Promise<Result> {
+    const { scheduler } = this.#attempt;
+    scheduler.blocks(this.#attempt);
+    const next = this.#queue.next();
+    const go = (): void => scheduler.unblocks(this.#attempt);
+    next.then(go, go);
+    return next;
   }
 
   /** The node reads no further: what still comes is dropped. */

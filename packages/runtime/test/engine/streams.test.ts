@@ -365,3 +365,67 @@ test("[R-STR-8] collects streams and lists into one list, up to a limit", async 
   await expect(runtime.waitForCompletion(id)).rejects.toMatchObject({ details: { error: { code: "LIMIT" } } });
   await runtime.close();
 });
+
+test("[R-STR-9] is paused once what streams waits, and not before; goes on where it stopped", async () => {
+  let open!: () => void;
+  let gate = new Promise<void>((resolve) => (open = resolve));
+  const { def, seen } = counter();
+  const taken: number[] = [];
+  const slow = node(
+    "slow",
+    async (ctx) => {
+      for await (const item of ctx.in.items) {
+        await gate;
+        taken.push(item);
+      }
+      return { out: taken.length };
+    },
+    { inputs: items, outputs: { out: port.value(z.any()) } },
+  );
+  const { runtime, start, states } = bench([def, slow]);
+  const n = 500;
+  const nodes = {
+    a: { uses: "test/count@1", with: { n } },
+    b: { uses: "test/slow@1", in: { items: "a.items" } },
+    c: { uses: "test/take@1", in: { need: "b.out" } },
+  };
+  const id = await start(nodes, out("c.out"));
+  await sleep(10);
+  // The writer waits for room, the reader for the test: it runs.
+  const control = runtime.control(id);
+  control.pause("drain");
+  await sleep(10);
+  expect(control.state).toBe("pausing");
+  expect(seen.emitted).toBe(QUEUE_ITEMS + 1);
+  open();
+  gate = Promise.resolve();
+  await sleep(30);
+  expect(control.state).toBe("paused");
+  expect([taken.length, states(id)["c"]]).toEqual([n, "held"]);
+  control.resume();
+  expect(await runtime.waitForCompletion(id)).toEqual({ out: n });
+
+  // A loop is held: its writer has no room, its reader nothing to read.
+  const loop = {
+    a: { uses: "test/count@1", with: { n } },
+    each: {
+      uses: "core/forEach@1",
+      in: { items: "a.items" },
+      body: { nodes: { g: { uses: "test/give@1", in: { in: "$item" } } }, outputs: { v: "g.out" } },
+    },
+    tail: { uses: "test/slow@1", in: { items: "each.results" } },
+  };
+  taken.length = 0;
+  const held = await start(loop, out("tail.out"));
+  const holding = runtime.control(held);
+  while (taken.length === 0) await sleep(0);
+  holding.pause("drain");
+  await sleep(30);
+  expect(holding.state).toBe("paused");
+  const before = taken.length;
+  await sleep(10);
+  expect(taken).toHaveLength(before);
+  holding.resume();
+  expect(await runtime.waitForCompletion(held)).toEqual({ out: n });
+  await runtime.close();
+});
