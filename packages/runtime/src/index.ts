@@ -31,6 +31,7 @@ export {
   type RuntimeMessage,
   type Val,
 } from "./contract.ts";
+export { steerStored, storedExecutions, type StoredExecution } from "./engine/at-rest.ts";
 export { constructs } from "./engine/constructs.ts";
 export type { ExecutionHistory } from "./engine/recorder.ts";
 export { NodeError, RuntimeError, type RtError, type RuntimeErrorCode } from "./errors.ts";
@@ -51,5 +52,6 @@ export {
   type BlueprintTarget,
   type ExecuteOptions,
   type ExecutionEntry,
+  type Recovered,
   type RuntimeOptions,
 } from "./runtime.ts";

@@ -6,20 +6,29 @@ import type { ExecutionRecord } from "../../src/journal/records.ts";
 /** A real file on a disk that a test fills, and whose records and flushes it counts. */
 export class FaultyDisk {
   isFull = false;
-  /** The process is gone: nothing reaches the disk any more, and nobody is told. */
-  isDead = false;
+  /** The process is gone: nothing reaches the disk any more, and nothing that waits for it goes on. */
+  #isDead = false;
+  onDeath: () => void = () => {};
   /** Flushes wait for it. */
   pause: Promise<void> | undefined;
   flushes = 0;
   /** Called with each record before it is appended: throws to make the process "die" there. */
   before: (record: ExecutionRecord) => void = () => {};
 
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+  set isDead(isDead: boolean) {
+    this.#isDead = isDead;
+    this.onDeath();
+  }
+
   readonly open: OpenFile = async (path, durability) => {
     if (this.isFull) throw full();
     const file = await openFile(path, durability);
     const flush = async (): Promise<void> => {
       this.flushes++;
-      if (this.isDead) return;
+      if (this.isDead) throw new Error("dead");
       await this.pause;
       if (this.isFull) throw full();
       await file.flush();
@@ -28,7 +37,7 @@ export class FaultyDisk {
       append: (record) => {
         if (this.isDead) return file.last + 1;
         this.before(record);
-        return file.append(record);
+        return this.isDead ? file.last + 1 : file.append(record);
       },
       read: (range) => file.read(range),
       flush,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import type { AnyNodeDef } from "../../src/blueprint/define-node.ts";
+import { steerStored, storedExecutions } from "../../src/engine/at-rest.ts";
 import { placesIn, journalIn } from "../../src/journal/data-folder.ts";
 import { FakeClock, settled } from "../engine/fake-clock.ts";
 import { Gate, node } from "../engine/kit.ts";
@@ -414,3 +415,33 @@ test.for([
     expect(second.runtime.execution(id).state).toBe(state);
   },
 );
+
+test("[R-DUR-24] without its host a data folder tells its executions, and takes a pause and a cancel for those that are not over", async () => {
+  const act = new Gate("act");
+  const first = host([act.def]);
+  const [paused, cancelled, over] = [
+    await first.start({ act: { uses: "test/act@1" } }),
+    await first.start({ act: { uses: "test/act@1" }, a: { uses: "test/give@1" } }),
+    await first.start({ a: { uses: "test/give@1" } }),
+  ];
+  await first.runtime.waitForCompletion(over);
+  await until(() => act.waiting.length === 2);
+  await expect(steerStored(dataDir, paused, { do: "pause" })).rejects.toMatchObject({ code: "LOCKED" });
+  await kill(first);
+  expect((await storedExecutions(dataDir)).map(({ executionId, state }) => [executionId, state])).toEqual([
+    [paused, "running"],
+    [cancelled, "running"],
+    [over, "completed"],
+  ]);
+  await steerStored(dataDir, paused, { do: "pause" });
+  expect(await steerStored(dataDir, cancelled, { do: "cancel", reason: "no more" })).toMatchObject({
+    state: "cancelled",
+  });
+  await expect(steerStored(dataDir, over, { do: "pause" })).rejects.toMatchObject({ code: "E_STATE" });
+  await expect(steerStored(dataDir, "nobody", { do: "pause" })).rejects.toMatchObject({ code: "UNKNOWN_EXECUTION" });
+
+  const second = host([act.def]);
+  expect(await second.runtime.recover()).toEqual([{ executionId: paused }]);
+  await until(() => second.runtime.execution(paused).state === "paused");
+  await expect(second.runtime.waitForCompletion(cancelled)).rejects.toMatchObject({ code: "CANCELLED" });
+});
