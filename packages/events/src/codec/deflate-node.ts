@@ -13,6 +13,8 @@ export function deflate({ minBytes = MIN_BYTES }: DeflateOptions = {}): Compress
   return {
     name: DEFLATE,
     minBytes,
+    // 5 ms.
+    maxBytes: 1_048_576,
     // The fastest level: the others take twice as long for a few bytes.
     compress: (bytes) => deflateRawSync(bytes, { level: 1 }),
     expand(bytes, maxBytes) {

@@ -19,6 +19,8 @@ export function deflate({ minBytes = MIN_BYTES }: DeflateOptions = {}): Compress
   return {
     name: DEFLATE,
     minBytes,
+    // 20 ms.
+    maxBytes: 262_144,
     compress: (bytes) => deflateSync(bytes, { level: 1 }),
     expand(bytes, maxBytes) {
       const parts: Uint8Array[] = [];

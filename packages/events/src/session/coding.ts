@@ -49,8 +49,8 @@ export class Coding {
     const bytes = compiled ?? this.#codec.encode(body);
     const flags = compiled === undefined ? 0 : FLAG_COMPILED;
     const compressor = this.#compressor;
-    if (compressor === undefined || !this.#compresses || bytes.byteLength < compressor.minBytes)
-      return { bytes, flags };
+    if (compressor === undefined || !this.#compresses) return { bytes, flags };
+    if (bytes.byteLength < compressor.minBytes || bytes.byteLength > compressor.maxBytes) return { bytes, flags };
     const small = compressor.compress(bytes);
     // What hardly shrinks (images, what was compressed before) is not worth the other side's time.
     if (small.byteLength > bytes.byteLength * WORTH) return { bytes, flags };

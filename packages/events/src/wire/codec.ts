@@ -57,6 +57,8 @@ export interface Compressor {
   readonly name: string;
   /** Bodies of fewer bytes are left as they are. */
   readonly minBytes: number;
+  /** So are those of more: the work is done at once, and everything else of the process waits for it. */
+  readonly maxBytes: number;
   compress(bytes: Uint8Array): Uint8Array;
   /** Throws `EventsError` LIMIT before it makes more than `maxBytes`, PROTOCOL for bytes that no `compress` makes. */
   expand(bytes: Uint8Array, maxBytes: number): Uint8Array;
