@@ -257,7 +257,7 @@ export class Attempt {
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
     this.prepared = prepared;
-    if (this.scheduler.holds.mayRun(this)) this.proceed();
+    if (this.scheduler.mayRun(this)) this.proceed();
   }
 
   /** Runs the node. Called once it is prepared: at once, or by the scheduler when nothing holds it any more. */
