@@ -185,8 +185,9 @@ export class Lane {
     if (this.#medium === "clone" && !first.asBytes) {
       return this.#frame(first.type, flags, body, bytes, isVolatile, index, names, first.moves);
     }
-    // A volatile frame may be taken back: no later one may lean on it.
-    const { bytes: encoded, flags: how } = this.coding.encode(first.type, body, !isVolatile);
+    // A volatile frame may be taken back, a long message be refused unread: no later one may lean on them.
+    const isKept = !isVolatile && bytes <= this.#chunkBytes;
+    const { bytes: encoded, flags: how } = this.coding.encode(first.type, body, isKept);
     flags |= how;
     if (encoded.byteLength <= this.#chunkBytes && this.#medium === "bytes") {
       return this.#frame(first.type, flags, encoded, encoded.byteLength, isVolatile, index, names);

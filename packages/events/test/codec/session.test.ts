@@ -182,3 +182,15 @@ test("[E-COD-4] what is remembered, or kept of a long frame, does not keep the f
   expect(heap() - before).toBeLessThan(6_000_000);
   expect([kept.length, decoder.decode(encoder.encode([0, "x"], true)!, 64)]).toEqual([60, [0, "x"]]);
 });
+
+test("[E-COD-3] a long message that the other side refuses unread leaves later ones readable", () => {
+  // The dialler measured it by its own limit: it was emitted before the other side told its own.
+  const early = road({ session: { codecs: [codec] }, acceptLimits: { messageBytes: 100_000 } });
+  const long = { rows: [{ name: "only in the long one" }, { name: "0123456789".repeat(20_000) }] };
+  early.a.emit(long);
+  early.pass(1_000);
+  early.a.emit({ name: "only in the long one" });
+  early.pass(1_000);
+  expect(early.b.data).toEqual([{ name: "only in the long one" }]);
+  expect(early.b.violations.map(({ kind }) => kind)).toEqual(["too-large"]);
+});
