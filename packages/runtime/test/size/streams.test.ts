@@ -55,7 +55,8 @@ test("[R-STR-7] passes ten million items through a chain of three nodes in memor
   console.log(
     `${Math.round(ITEMS / seconds / 1_000)}k items/s; heap at most ${Math.round(Math.max(...heap) / MiB)} MiB`,
   );
-  // Garbage included: what the queues hold is 128 items.
-  expect(Math.max(...heap) - Math.min(...heap)).toBeLessThan(96 * MiB);
+  // The lowest of each half: what is there between two collections. A word kept of each item would be 40 MiB.
+  const half = heap.length / 2;
+  expect(Math.min(...heap.slice(half)) - Math.min(...heap.slice(0, half))).toBeLessThan(16 * MiB);
   await runtime.close();
 });
