@@ -223,6 +223,7 @@ export class Attempt {
       this.number === 1 &&
       !memory?.hasRun &&
       !memory?.resume &&
+      !this.#isPinned &&
       !isTrue(await node.when.evaluate(seen, signal))
     )
       return "when: is false";
@@ -257,7 +258,7 @@ export class Attempt {
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
     this.prepared = prepared;
-    if (this.scheduler.mayRun(this)) this.proceed();
+    if (this.scheduler.holds.mayRun(this)) this.proceed();
   }
 
   /** Runs the node. Called once it is prepared: at once, or by the scheduler when nothing holds it any more. */

@@ -167,6 +167,7 @@ function countsOf(hit: string | undefined): (count: number) => boolean {
       return (count) => count < at;
     case "%":
       return (count) => count % at === 0;
+    case undefined:
     default:
       return (count) => count === at;
   }

@@ -11,7 +11,7 @@ import { runsApart } from "../pool/pool.ts";
 import type { Attempt } from "./attempt.ts";
 import { compileText, parseConfig } from "./expressions.ts";
 import { keysOf, patch, type PatchOp } from "./json-patch.ts";
-import { instanceAt, isInLoop, nodeAt } from "./locate.ts";
+import { attemptsIn, instanceAt, isInLoop, nodeAt } from "./locate.ts";
 import type { Compiled, ExpressionScope, PlanNode, Template } from "./plan.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { isFinalNode, NODE_STATES, RUNNING } from "./states.ts";
@@ -154,7 +154,7 @@ function patched(config: unknown, edits: readonly PatchOp[]): unknown {
 /** Attempts whose configuration is resolved: they run, or stand at a breakpoint before they do. */
 function resolvedAttempts(scheduler: Scheduler, path: string): Attempt[] {
   const isMeant = (attempt: Attempt): boolean => attempt.path === path || attempt.path.replace(ITEMS, "") === path;
-  return scheduler.attempts().filter((attempt) => attempt.prepared && !attempt.isOver && isMeant(attempt));
+  return attemptsIn(scheduler.root).filter((attempt) => attempt.prepared && !attempt.isOver && isMeant(attempt));
 }
 
 function refuseFinal({ root, settled }: Scheduler, path: string): void {

@@ -4,7 +4,7 @@ import { isAt } from "./breakpoints.ts";
 import type { ConfigReply, ConfigRequest } from "./config-edits.ts";
 import type { StepKind } from "./control.ts";
 import { inspect, type Inspected, type InspectRequest } from "./inspect.ts";
-import { nodeAt } from "./locate.ts";
+import { attemptsIn, nodeAt } from "./locate.ts";
 import type { Plan } from "./plan.ts";
 import type { Redact } from "./redact.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -136,7 +136,8 @@ export class ExecutionControl {
     const isAlready = ({ scope, node }: { scope: { state: Uint8Array }; node: { id: number } }): boolean =>
       scope.state[node.id] === RUNNING;
     return (
-      at === "before" && this.#scheduler.attempts().some((attempt) => isAt(path, attempt.path) && isAlready(attempt))
+      at === "before" &&
+      attemptsIn(this.#scheduler.root).some((attempt) => isAt(path, attempt.path) && isAlready(attempt))
     );
   }
 }

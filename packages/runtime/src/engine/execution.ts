@@ -14,6 +14,7 @@ import { ExecutionControl } from "./execution-control.ts";
 import { CancelReason, toRtError } from "./failure.ts";
 import { EXECUTION_CONCURRENCY, GRACE_MS, type EngineHost } from "./host.ts";
 import { EventGate, JournalWriter } from "./journal-writer.ts";
+import { runningIn } from "./locate.ts";
 import type { Plan } from "./plan.ts";
 import { Recorder, type ExecutionHistory } from "./recorder.ts";
 import { makeRedact, type Redact } from "./redact.ts";
@@ -216,7 +217,7 @@ export class Execution {
   pause(mode: "drain" | "now"): string[] {
     if (!isSteerable(this.state)) throw this.#refusal("pause");
     this.#hold(mode === "now");
-    return this.#scheduler.runningPaths();
+    return runningIn(this.#scheduler.root);
   }
 
   resume(stopId?: string): void {
@@ -241,8 +242,8 @@ export class Execution {
     const isLast = stop.info.allStopped && !stops.list().some((other) => other.allStopped && other !== stop.info);
     if (isLast && this.state !== "running") {
       this.#run();
-      scheduler.resumeFrom(stop);
-    } else scheduler.leave(stop);
+      scheduler.holds.resumeFrom(stop);
+    } else scheduler.holds.leave(stop);
   }
 
   step(kind: StepKind, stopId?: string): void {
@@ -260,9 +261,9 @@ export class Execution {
         { executionId: this.id, state: this.state },
       );
     }
-    if (this.state === "running") this.#scheduler.hold(false);
+    if (this.state === "running") this.#scheduler.holds.hold(false);
     else this.#run();
-    this.#scheduler.step(kind, at.scope, at.node);
+    this.#scheduler.holds.step(kind, at.scope, at.node);
   }
 
   /** `runtime:state` with everything, as of the last number given out. */
@@ -326,7 +327,7 @@ export class Execution {
       this.#journal?.paused();
       this.#active.stop();
     }
-    if (this.#hasBegun && (this.state === "pausing" || now)) this.#scheduler.hold(now);
+    if (this.#hasBegun && (this.state === "pausing" || now)) this.#scheduler.holds.hold(now);
   }
 
   #unhold(): void {
@@ -334,7 +335,7 @@ export class Execution {
     const end = this.#heldEnd;
     this.#heldEnd = undefined;
     if (end) this.#rootEnded(end.root, end.result);
-    else this.#scheduler.unhold();
+    else this.#scheduler.holds.unhold();
   }
 
   #run(): void {

@@ -1,5 +1,6 @@
 import type { RetryPolicy } from "../blueprint/model.ts";
 import { isNodeError, RuntimeError, type RtError } from "../errors.ts";
+import type { PlanNode } from "./plan.ts";
 
 /** Causes of causes beyond this say nothing new. */
 const CAUSES = 5;
@@ -121,3 +122,7 @@ export function backoffMs(policy: RetryPolicy, attempt: number, random: () => nu
   const capped = Math.min(grown, maxMs);
   return Math.round(jitter === "full" ? capped * random() : capped);
 }
+
+/** It is worth another attempt, and one is left. */
+export const mayRetry = ({ retry }: PlanNode, attempt: number, error: RtError): boolean =>
+  retry !== undefined && attempt < retry.attempts && isWorthRetrying(error, retry);

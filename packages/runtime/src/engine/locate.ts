@@ -1,5 +1,7 @@
+import type { Attempt } from "./attempt.ts";
 import type { PlanNode, Template } from "./plan.ts";
 import { pathOf, type Scope } from "./scope.ts";
+import { RUNNING } from "./states.ts";
 
 /** An instance of a scope that is open. */
 export function instanceAt(root: Scope, path: string): { scope: Scope; node: PlanNode } | undefined {
@@ -38,4 +40,22 @@ function nodesAlong(root: Template, path: string): PlanNode[] | undefined {
     template = node.child;
   }
   return found;
+}
+
+/** Every attempt that is under way; none before the root scope is open. */
+export function attemptsIn(root: Scope | undefined): Attempt[] {
+  const all: Attempt[] = [];
+  const work = root ? [root] : [];
+  for (let scope = work.pop(); scope; scope = work.pop()) {
+    all.push(...scope.attempts.values());
+    work.push(...scope.children);
+  }
+  return all;
+}
+
+/** Nodes whose attempts run now. */
+export function runningIn(root: Scope | undefined): string[] {
+  return attemptsIn(root)
+    .filter(({ node, stop, scope }) => node.kind === "node" && !stop && scope.state[node.id] === RUNNING)
+    .map(({ path }) => path);
 }

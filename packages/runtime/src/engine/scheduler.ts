@@ -7,14 +7,15 @@
 import type { Wait } from "../blueprint/define-node.ts";
 import type { Blueprint } from "../blueprint/model.ts";
 import type { RuntimeOutput } from "../contract.ts";
-import { RuntimeError, type RtError } from "../errors.ts";
+import type { RtError } from "../errors.ts";
 import type { Past } from "../journal/past.ts";
 import { Attempt, type Outcome } from "./attempt.ts";
-import { Breakpoints, type Hit, type StopValues } from "./breakpoints.ts";
+import { Breakpoints } from "./breakpoints.ts";
 import { ConfigEdits } from "./config-edits.ts";
 import { memoryOf } from "./context.ts";
-import { Control, type StepKind } from "./control.ts";
-import { backoffMs, CancelReason, isWorthRetrying, toRtError } from "./failure.ts";
+import { Control } from "./control.ts";
+import { backoffMs, CancelReason, mayRetry, toRtError } from "./failure.ts";
+import { Holds } from "./holds.ts";
 import { GRACE_MS, type EngineHost } from "./host.ts";
 import { whyNotReady } from "./inputs.ts";
 import type { JournalWriter } from "./journal-writer.ts";
@@ -43,8 +44,8 @@ import {
   SKIPPED,
   WAITING,
 } from "./states.ts";
-import { edgePlace, overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
-import { Stops, type Stop } from "./stops.ts";
+import type { Delivered } from "./stop-values.ts";
+import { Stops } from "./stops.ts";
 import type { Transitions } from "./transitions.ts";
 import { Waits, type AbsoluteWait } from "./waits.ts";
 
@@ -98,7 +99,8 @@ export class Scheduler implements Claimant {
   readonly breakpoints: Breakpoints;
   readonly stops: Stops;
   readonly waits: Waits;
-  readonly #ready = new ReadyQueue();
+  readonly holds: Holds = new Holds(this);
+  readonly ready: ReadyQueue = new ReadyQueue();
   readonly #secrets = new Map<Blueprint, Readonly<Record<string, string>>>();
   /** Final instances whose tokens are still to be put. */
   #final: { scope: Scope; node: number }[] = [];
@@ -197,7 +199,9 @@ export class Scheduler implements Claimant {
 
   /** Nothing runs unparked, and nothing is about to. */
   get #isQuiet(): boolean {
-    return this.#running === 0 && this.#streaming === 0 && this.preparing === 0 && this.#ready.size === 0 && !this.#isYielding;
+    return (
+      this.#running === 0 && this.#streaming === 0 && this.preparing === 0 && this.ready.size === 0 && !this.#isYielding
+    );
   }
 
   offer(): void {
@@ -211,23 +215,23 @@ export class Scheduler implements Claimant {
       this.late++;
       return;
     }
-    const hit = scope.ending || this.breakpoints.isEmpty ? undefined : this.#meetAfter(attempt, outcome);
+    const hit = scope.ending || this.breakpoints.isEmpty ? undefined : this.holds.meetAfter(attempt, outcome);
     if (!hit) {
-      this.#deliver(attempt, outcome);
+      this.deliver(attempt, outcome);
       return;
     }
     attempt.close();
     void hit.then((found) => {
       if (scope.token[node.id] !== attempt.token) return;
-      if (found && !scope.ending) this.#stopAfter(attempt, outcome as Delivered, found);
-      else this.#deliver(attempt, scope.ending ? { kind: "cancelled" } : outcome);
+      if (found && !scope.ending) this.holds.stopAfter(attempt, outcome as Delivered, found);
+      else this.deliver(attempt, scope.ending ? { kind: "cancelled" } : outcome);
     });
   }
 
   /** What an attempt came to takes effect. */
-  #deliver(attempt: Attempt, outcome: Outcome): void {
+  deliver(attempt: Attempt, outcome: Outcome): void {
     const { scope, node } = attempt;
-    this.#release(attempt);
+    this.release(attempt);
     if (outcome.kind === "failed" && !scope.ending && this.#backOff(scope, node, attempt.number, outcome.error)) {
       this.turn();
       return;
@@ -246,7 +250,7 @@ export class Scheduler implements Claimant {
         this.#settle(scope, node.id, CANCELLED);
         break;
       case "paused":
-        this.#startOver(scope, node);
+        this.holds.startOver(scope, node);
         break;
       case "waiting":
         this.#wait(attempt, outcome.wait);
@@ -266,7 +270,7 @@ export class Scheduler implements Claimant {
         this.#drop(next, node);
       }
       for (const child of next.children) work.push(child);
-      for (const attempt of [...next.attempts.values()]) this.#abort(attempt, reason);
+      for (const attempt of next.attempts.values()) this.#abort(attempt, reason);
     }
     this.control.forget(({ scope: kept }) => kept.ending !== undefined);
     for (const stop of this.stops.all()) if (stop.scope.ending) this.stops.close(stop);
@@ -336,7 +340,7 @@ export class Scheduler implements Claimant {
       if (pin) {
         this.transitions.node(scope, node, READY);
         this.#complete(scope, plan, pin, () => "pin");
-      } else this.#arrive(scope, node);
+      } else this.arrive(scope, node);
     }
     if (!plan.races) return;
     for (const loser of losersOf(scope, node)) {
@@ -390,131 +394,21 @@ export class Scheduler implements Claimant {
   }
 
   /** An instance may run, or is held. */
-  #arrive(scope: Scope, node: number): void {
+  arrive(scope: Scope, node: number): void {
     this.transitions.node(scope, node, READY);
     this.control.ready(scope, node);
-    this.#queue({ scope, node, weight: scope.template.nodes[node]!.weight });
+    this.queue({ scope, node, weight: scope.template.nodes[node]!.weight });
   }
 
-  #queue(entry: Ready): void {
+  /** In its place among what is ready, or kept while the execution is held. */
+  queue(entry: Ready): void {
     const { scope, node } = entry;
     if (this.control.mayStart(scope, node)) {
-      this.#ready.push(entry);
+      this.ready.push(entry);
       return;
     }
     if (scope.state[node] === READY) this.transitions.node(scope, node, HELD);
     this.control.keep(entry);
-  }
-
-  /** From here on no attempt starts; `now`: those that may be repeated are ended, and begin again later. */
-  hold(now: boolean): void {
-    this.control.hold();
-    for (const entry of this.#ready.drain()) this.#queue(entry);
-    if (now) {
-      const reason = new CancelReason("pause", "the execution is being paused", this.host.clock.now(), GRACE_MS);
-      for (const attempt of this.attempts()) {
-        const { scope, node, stop } = attempt;
-        const mayRepeat = node.kind === "node" && node.effect !== "write" && !hasFlowed(scope, node);
-        if (mayRepeat && !stop) attempt.abort(reason);
-      }
-    }
-    this.turn();
-  }
-
-  /** Goes on: what was held starts, in order, and every stop is left. */
-  unhold(): void {
-    const kept = this.control.release();
-    for (const stop of this.stops.all()) this.#leave(stop);
-    this.#requeue(kept);
-    this.turn();
-  }
-
-  /** Goes on with everything that stands at no other stop. */
-  resumeFrom(stop: Stop): void {
-    const kept = this.control.release();
-    this.#leave(stop);
-    this.#requeue(kept);
-    this.turn();
-  }
-
-  /** Leaves one stop; what it holds goes on as far as the execution does. */
-  leave(stop: Stop): void {
-    this.#leave(stop);
-    this.turn();
-  }
-
-  /** Lets one instance go on, or its scope, and stops at what follows. */
-  step(kind: StepKind, scope: Scope, node: number): void {
-    this.#requeue(this.control.step(kind, scope, node));
-    for (const stop of this.stops.all()) {
-      if (this.control.mayStart(stop.scope, stop.node)) this.#leave(stop);
-    }
-    this.turn();
-  }
-
-  #requeue(entries: readonly Ready[]): void {
-    for (const entry of entries) {
-      if (entry.scope.state[entry.node] === HELD && !entry.scope.attempts.has(entry.node)) {
-        this.transitions.node(entry.scope, entry.node, READY);
-      }
-      this.#queue(entry);
-    }
-  }
-
-  #leave(stop: Stop): void {
-    this.stops.close(stop);
-    // Whoever heard of it may have cancelled the execution.
-    if (!stop.scope.ending) stop.go();
-  }
-
-  /** Nodes whose attempts run now. */
-  runningPaths(): string[] {
-    return this.attempts()
-      .filter(({ node, stop, scope }) => node.kind === "node" && !stop && scope.state[node.id] === RUNNING)
-      .map(({ path }) => path);
-  }
-
-  /** Every attempt that is under way. */
-  attempts(): Attempt[] {
-    const all: Attempt[] = [];
-    const work = this.root ? [this.root] : [];
-    for (let scope = work.pop(); scope; scope = work.pop()) {
-      all.push(...scope.attempts.values());
-      work.push(...scope.children);
-    }
-    return all;
-  }
-
-  /** Asked once, when an attempt is prepared. False: it is held, and told to proceed later. */
-  mayRun(attempt: Attempt): boolean {
-    const { control, breakpoints } = this;
-    if (!control.isHolding && breakpoints.isEmpty) return true;
-    const { scope, node } = attempt;
-    if (!control.mayStart(scope, node.id)) {
-      this.#takeBack(attempt);
-      return false;
-    }
-    const isTarget = control.takeMark(scope, node.id);
-    const hit = breakpoints.meet(placeOf(attempt, "before"));
-    if (!hit) {
-      if (isTarget) this.#stopBefore(attempt, undefined);
-      return !isTarget;
-    }
-    void hit.then((found) => {
-      if (attempt.isOver) return;
-      if (attempt.aborted || (!found && !isTarget && control.mayStart(scope, node.id))) attempt.proceed();
-      else if (found || isTarget) this.#stopBefore(attempt, found);
-      else this.#takeBack(attempt);
-    });
-    return false;
-  }
-
-  /** Prepared, and not to start now: it will be prepared anew. */
-  #takeBack(attempt: Attempt): void {
-    const { scope, node } = attempt;
-    this.#release(attempt);
-    this.#startOver(scope, node);
-    this.turn();
   }
 
   /** Holds nothing until what it waits for has come; then the same attempt goes on with `resume`. */
@@ -537,7 +431,7 @@ export class Scheduler implements Claimant {
       this.journal?.answer(scope, node, value);
       scope.memory.get(node)!.resume = { value, state: wait.state };
       scope.attempt[node]!--;
-      this.#arrive(scope, node);
+      this.arrive(scope, node);
       this.turn();
     };
     const count = this.waits.open(scope, node, wait, again, nth);
@@ -555,86 +449,12 @@ export class Scheduler implements Claimant {
         this.#fail(scope, plan, unknownOutcome(scope, plan));
       } else {
         scope.attempt[plan.id]!--;
-        this.#queue({ scope, node: plan.id, weight: plan.weight });
+        this.queue({ scope, node: plan.id, weight: plan.weight });
       }
       this.turn();
     };
     this.waits.open(scope, plan.id, { $wait: outcomeForm(scope, plan), state: undefined }, answered, nth);
     this.transitions.node(scope, plan.id, WAITING, "unknownOutcome");
-  }
-
-  /** The same attempt again, when it may. */
-  #startOver(scope: Scope, node: PlanNode): void {
-    scope.token[node.id] = 0;
-    scope.attempt[node.id]!--;
-    if (scope.state[node.id] === RUNNING) this.transitions.node(scope, node.id, READY);
-    this.#queue({ scope, node: node.id, weight: node.weight });
-  }
-
-  #stopBefore(attempt: Attempt, hit: Hit | undefined): void {
-    const { scope, node } = attempt;
-    this.#standStill(attempt);
-    const go = (): void => {
-      attempt.stop = undefined;
-      attempt.isReleased = true;
-      this.#queue({ scope, node: node.id, weight: node.weight });
-    };
-    const override = (port: string, value: unknown): void => overrideInput(attempt, port, value);
-    const values = valuesOf(attempt);
-    this.#open({ at: "before", scope, node: node.id, attempt, values, override, go }, attempt.path, hit);
-  }
-
-  /** Undefined at once where no breakpoint stands. */
-  #meetAfter(attempt: Attempt, outcome: Outcome): Promise<Hit | undefined> | undefined {
-    const { breakpoints } = this;
-    if (outcome.kind === "completed") return breakpoints.meet(placeOf(attempt, "after", outcome));
-    if (outcome.kind !== "failed" || attempt.prepared === undefined) return undefined;
-    const { node, scope } = attempt;
-    const isUncaught = !mayRetry(node, attempt.number, outcome.error) && !this.#isHandled(scope, node);
-    return breakpoints.meet(placeOf(attempt, "error", outcome, isUncaught));
-  }
-
-  #stopAfter(attempt: Attempt, outcome: Delivered, hit: Hit): void {
-    this.#standStill(attempt);
-    let edited = outcome;
-    const values = valuesOf(attempt, outcome);
-    const { scope, node, path } = attempt;
-    const at = outcome.kind === "completed" ? "after" : "error";
-    const override = (port: string, value: unknown): void => {
-      edited = overrideOutput(attempt, edited, port, value);
-      values.out = { ...edited.outputs };
-    };
-    const go = (): void => {
-      attempt.stop = undefined;
-      this.#deliver(attempt, edited);
-    };
-    this.#open({ at, scope, node: node.id, attempt, values, override, go }, path, hit);
-  }
-
-  /** It stands still, and holds nothing that others could use. */
-  #standStill(attempt: Attempt): void {
-    const { scope, node } = attempt;
-    if (scope.state[node.id] === RUNNING) this.progress.running--;
-    this.transitions.node(scope, node.id, HELD);
-    this.#giveBack(attempt);
-  }
-
-  /** `hit` undefined: it stops because of a step. */
-  #open(stop: Omit<Stop, "info">, path: string, hit: Hit | undefined): void {
-    const { attempt, at } = stop;
-    const allStopped = hit === undefined || hit.suspend === "all";
-    if (hit && allStopped) this.facts.stopped();
-    const opened = this.stops.open(stop, {
-      reason: hit === undefined ? this.control.reason : at === "error" ? "error" : "breakpoint",
-      breakpointIds: [...(hit?.breakpointIds ?? [])],
-      path,
-      attempt: attempt?.number ?? 0,
-      allStopped,
-      ...(hit?.conditionError === undefined ? {} : { conditionError: hit.conditionError }),
-    });
-    if (attempt) attempt.stop = opened;
-    this.stops.tell(opened);
-    this.turn();
   }
 
   /** One that stands still is over at once. */
@@ -645,7 +465,7 @@ export class Scheduler implements Claimant {
       return;
     }
     attempt.stop = undefined;
-    this.#release(attempt);
+    this.release(attempt);
     this.#settle(scope, node.id, CANCELLED);
     if (stop) this.stops.close(stop);
   }
@@ -663,12 +483,12 @@ export class Scheduler implements Claimant {
   }
 
   #launchNext(): boolean {
-    for (let top = this.#ready.peek(); top; top = this.#ready.peek()) {
+    for (let top = this.ready.peek(); top; top = this.ready.peek()) {
       const { scope, node } = top;
       const attempt = scope.attempts.get(node);
       const mayGo = attempt ? attempt.isReleased : scope.state[node] === READY;
       if (!mayGo || scope.ending) {
-        this.#ready.pop();
+        this.ready.pop();
         continue;
       }
       if (this.#isYielding || !this.#launch(scope, scope.template.nodes[node]!)) return false;
@@ -694,11 +514,11 @@ export class Scheduler implements Claimant {
     }
     if (lock !== undefined) {
       const retry = (): void => {
-        this.#queue({ scope, node: node.id, weight: node.weight });
+        this.queue({ scope, node: node.id, weight: node.weight });
         this.turn();
       };
       if (!locks.take(lock, retry)) {
-        this.#ready.pop();
+        this.ready.pop();
         return true;
       }
     }
@@ -706,7 +526,7 @@ export class Scheduler implements Claimant {
       if (lock !== undefined) locks.give(lock);
       return false;
     }
-    this.#ready.pop();
+    this.ready.pop();
     if (needsSlot) this.#running++;
     else this.preparing++;
     const released = scope.attempts.get(node.id);
@@ -730,17 +550,17 @@ export class Scheduler implements Claimant {
   }
 
   /** Its attempt is over. */
-  #release(attempt: Attempt): void {
+  release(attempt: Attempt): void {
     const { scope, node } = attempt;
     attempt.close();
     if (attempt.hasReported) this.progress.forget(attempt.path);
     scope.attempts.delete(node.id);
     if (scope.state[node.id] === RUNNING) this.progress.running--;
-    this.#giveBack(attempt);
+    this.giveBack(attempt);
   }
 
   /** Slot and lock, once. */
-  #giveBack(attempt: Attempt): void {
+  giveBack(attempt: Attempt): void {
     const { lock, holdsSlot } = attempt;
     this.#isPrepared(attempt);
     attempt.lock = undefined;
@@ -779,7 +599,7 @@ export class Scheduler implements Claimant {
       node,
       clock.after(Math.max(0, at - clock.now()), () => {
         scope.timers.delete(node);
-        this.#arrive(scope, node);
+        this.arrive(scope, node);
         this.turn();
       }),
     );
@@ -799,7 +619,7 @@ export class Scheduler implements Claimant {
   #fail(scope: Scope, node: PlanNode, error: RtError): void {
     scope.outputs[node.id] = { error };
     this.#settle(scope, node.id, FAILED, error.code, error);
-    const handled = this.#isHandled(scope, node);
+    const handled = this.isHandled(scope, node);
     if (handled) {
       this.handledErrors++;
       this.progress.advance(scope, node.id, 1);
@@ -814,7 +634,7 @@ export class Scheduler implements Claimant {
   }
 
   /** By an error port here or further out, or by a loop that goes on without the item. */
-  #isHandled(scope: Scope, node: PlanNode): boolean {
+  isHandled(scope: Scope, node: PlanNode): boolean {
     for (let at: { scope: Scope; node: PlanNode } | undefined = { scope, node }; at;) {
       if (at.node.handlesError) return true;
       const parent: Scope["parent"] = at.scope.parent;
@@ -885,43 +705,18 @@ export class Scheduler implements Claimant {
         const target = outTarget[edge]!;
         // Wires of the same two nodes lie side by side: breakpoints are asked at the first.
         const isFirst = edge === outStart[node] || outTarget[edge - 1] !== target;
-        if (!isFirst || this.breakpoints.isEmpty || !this.#meetEdge(scope, node, target)) {
-          this.#putToken(scope, node, target);
+        if (!isFirst || this.breakpoints.isEmpty || !this.holds.meetEdge(scope, node, target)) {
+          this.putToken(scope, node, target);
         }
       }
     }
   }
 
-  #putToken(scope: Scope, from: number, target: number): void {
+  /** One of the tokens that `target` waits for. */
+  putToken(scope: Scope, from: number, target: number): void {
     const left = --scope.need[target]!;
     if (left === 0) this.#decide(scope, target);
     else if (scope.template.nodes[target]!.races && isWon(scope, target, from)) this.#decide(scope, target);
-  }
-
-  /** False: no breakpoint stands where the value would enter. */
-  #meetEdge(scope: Scope, from: number, target: number): boolean {
-    const place = edgePlace(scope, from, target);
-    const hit = place && this.breakpoints.meet(place);
-    if (!hit) return false;
-    const go = (): void => this.#putToken(scope, from, target);
-    this.preparing++;
-    void hit.then((found) => {
-      this.preparing--;
-      if (found && !scope.ending) {
-        const override = (): never => {
-          throw new RuntimeError(
-            "E_STATE",
-            `Cannot override the value that enters "${place.path}": others read it too; stop before "${place.path}" instead`,
-          );
-        };
-        const values = place.values();
-        this.#open({ at: "edge", scope, node: target, attempt: undefined, values, override, go }, place.path, found);
-      } else {
-        go();
-        this.turn();
-      }
-    });
-    return true;
   }
 
   /** Nodes joined by streams fail together; what only read from a cancelled one ends with it. */
@@ -948,6 +743,3 @@ export class Scheduler implements Claimant {
     }
   }
 }
-
-const mayRetry = ({ retry }: PlanNode, attempt: number, error: RtError): boolean =>
-  retry !== undefined && attempt < retry.attempts && isWorthRetrying(error, retry);

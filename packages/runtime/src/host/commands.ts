@@ -2,7 +2,6 @@
 import { EventsError, type Clock, type HandlerContext } from "@atomiton/events";
 
 import type { ExecState, ExecuteReply, ExecuteRequest, RuntimeBus, RuntimeCommands } from "../contract.ts";
-import { RuntimeError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Answers } from "./answers.ts";
 import {

@@ -39,7 +39,7 @@ test("[R-PIN-1] a pinned node does not run and gives what was pinned", async () 
 test("[R-PIN-1] pins hold for every item, for loops, and for streams", async () => {
   const all = benchOf();
   const graph = {
-    rows: { uses: "core/csv.read@1", with: { path: "no-such-file.csv" } },
+    rows: { uses: "core/csv.read@1", with: { path: "no-such-file.csv" }, when: "${ false }" },
     each: {
       uses: "core/forEach@1",
       in: { items: "rows.rows" },
