@@ -4,6 +4,7 @@ import { killLiveGroups } from "@atomiton/runtime";
 import { Command, CommanderError } from "commander";
 
 import { CliError, exitCode } from "./cli-error.ts";
+import { addExecutions } from "./commands/executions.ts";
 import { addNodes } from "./commands/nodes.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addRun } from "./commands/run.ts";
@@ -31,6 +32,7 @@ function atomiton(): Command {
   addReplay(program);
   addValidate(program);
   addServe(program);
+  addExecutions(program);
   addNodes(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError("(add --help for what is possible)");

@@ -38,6 +38,7 @@ interface RunOptions extends SecretOptions {
   nodes: string[];
   concurrency?: number;
   record?: string;
+  data?: string;
 }
 
 export function addRun(program: Command): void {
@@ -52,6 +53,10 @@ export function addRun(program: Command): void {
     .option("--input-file <file>", "inputs as one JSON object; - reads stdin; --input wins")
     .option("-o, --out <dir>", "save outputs that are files there")
     .option("--record <file>", "also keep every event in a new file, for atomiton replay; it holds the values as well")
+    .option(
+      "--data <dir>",
+      "keep the execution in this folder as it goes: killed, it is gone on with by atomiton resume",
+    )
     .option("--json", "print every runtime:* event as one line of JSON, and nothing else, to stdout")
     .option("--nodes <module>", "also know the node types that this module exports (repeatable)", collect, [])
     .option("--concurrency <n>", "nodes that run at once", wholeNumber(1, 10_000))
@@ -99,11 +104,13 @@ async function run(file: string, options: RunOptions): Promise<void> {
     throw new CliError(`Cannot run "${file}": ${summary(1, problems)}; mend what is listed above`);
   }
   const input = await inputsOf(options, blueprint.inputs);
-  const blobs = openBlobStore();
+  const { data } = options;
+  const blobs = openBlobStore(data === undefined ? {} : { dir: join(data, "blobs") });
   const runtime = new Runtime({
     dir: root,
     catalog,
     blobs,
+    ...(data === undefined ? {} : { dataDir: data }),
     secrets: secretsOf(options),
     fileFolders: foldersOf(input, blueprint),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Server } from "node:http";
-import { relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { EventBus, EventsError } from "@atomiton/events";
@@ -13,6 +13,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Command } from "commander";
 
 import { CliError } from "../cli-error.ts";
+import { announceHost } from "../data/host-file.ts";
 import { loadNodeModules } from "../node-modules.ts";
 import { catalogOf } from "../open-blueprint.ts";
 import { collect, wholeNumber } from "../options.ts";
@@ -31,6 +32,7 @@ interface ServeOptions extends SecretOptions {
   open?: true;
   nodes: string[];
   start?: string;
+  data?: string;
 }
 
 export function addServe(program: Command): void {
@@ -49,6 +51,7 @@ export function addServe(program: Command): void {
     .option("--host <host>", "the address to listen on; others than 127.0.0.1 let other machines in", "127.0.0.1")
     .option("--open", "open a browser, where a person sits at a terminal")
     .option("--nodes <module>", "also know the node types that this module exports (repeatable)", collect, [])
+    .option("--data <dir>", "keep executions in this folder: the next serve goes on with those that had not ended")
     .option("--start <blueprint>", "run this Blueprint (file or id) once when Studio opens")
     .addHelpText(
       "after",
@@ -66,8 +69,16 @@ async function serve(options: ServeOptions): Promise<void> {
   const nodes = await loadNodeModules(options.nodes, process.cwd());
 
   const token = randomBytes(32).toString("base64url");
-  const blobs = openBlobStore();
-  const runtime = new Runtime({ dir, catalog: catalogOf(nodes), blobs, secrets: secretsOf(options) });
+  const { data } = options;
+  const blobs = openBlobStore(data === undefined ? {} : { dir: join(data, "blobs") });
+  const runtime = new Runtime({
+    dir,
+    catalog: catalogOf(nodes),
+    blobs,
+    secrets: secretsOf(options),
+    // Somebody sits at Studio who can look whether a write was done.
+    ...(data === undefined ? {} : { dataDir: data, onUnknown: "ask" }),
+  });
   // A page that left for good is no fault of anybody; the rest is said in a line, not in a stack.
   const onError = (fault: unknown): void => {
     if (fault instanceof EventsError && (fault.code === "LINK_LOST" || fault.code === "CLOSED")) return;
@@ -113,7 +124,19 @@ async function serve(options: ServeOptions): Promise<void> {
     allowedOrigins: allowedOrigins(hosts),
   });
 
+  let forgetAddress: (() => Promise<void>) | undefined;
   const shownHost = options.host === "0.0.0.0" || options.host === "::" ? "127.0.0.1" : options.host;
+  if (data !== undefined) {
+    try {
+      await recoverAll(runtime);
+    } catch (error) {
+      await sockets.close();
+      await give();
+      server.close();
+      throw error instanceof RuntimeError ? new CliError(error.message) : error;
+    }
+    forgetAddress = await announceHost(data, { url: `ws://${inUrl(shownHost)}:${port}/bus`, token });
+  }
   const fragment = new URLSearchParams({ token, ...(start === undefined ? {} : { open: start, run: "1" }) });
   const address = `http://${inUrl(shownHost)}:${port}/#${fragment.toString()}`;
   process.stdout.write(`Studio: ${address}\n`);
@@ -137,6 +160,7 @@ async function serve(options: ServeOptions): Promise<void> {
     });
     server.once("close", off);
   });
+  await forgetAddress?.();
   // Executions end first, so that their last events still reach the pages.
   await runtime.close({ reason: `the host was stopped (${by})` });
   await ipc.close();
@@ -145,6 +169,14 @@ async function serve(options: ServeOptions): Promise<void> {
   server.closeAllConnections();
   await new Promise<void>((closed) => server.close(() => closed()));
   await blobs.close();
+}
+
+/** Goes on with what the last host left; what cannot go on is said, and stays. */
+async function recoverAll(runtime: Runtime): Promise<void> {
+  for (const { executionId, error } of await runtime.recover()) {
+    const text = error === undefined ? `Going on with ${executionId}` : `warning: ${(error as Error).message}`;
+    process.stderr.write(`${text}\n`);
+  }
 }
 
 /** The id of a Blueprint given by file or by id. */
