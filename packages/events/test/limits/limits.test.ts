@@ -276,7 +276,7 @@ test("[E-LIM-3] of answered keys a host remembers 10,000", async () => {
   });
   const bus = new EventBus({ contract: sure, role: "host" });
   bus.handle("do:it", (n) => n);
-  for (let n = 0; n < 10_050; n++) await bus.request("do:it", n, { idempotencyKey: `key ${n}` });
+  for (let n = 0; n < 10_050; n++) await bus.request("do:it", n, { key: `key ${n}` });
   expect(bus.inspect().rememberedKeys).toBe(10_000);
   await bus.close();
 });

@@ -48,7 +48,7 @@ test("[E-WRK-8] a page's bus meets the bus of its worker; a worker that ends clo
 });
 
 test.each([
-  ["marked", markedWorker({ type: "module" }), { total: 5 }],
+  ["marked", markedWorker({ type: "module" } as const), { total: 5 }],
   ["named as bundlers want it", { type: "module", name: "atomiton:bus" }, { total: 5 }],
   ["unmarked", { type: "module" }, "TIMEOUT"],
 ] as const)(
