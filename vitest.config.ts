@@ -13,6 +13,15 @@ const conditions = ["@atomiton/source"];
 const faults = ["packages/*/test/{fault,model,real,size}/**/*.test.ts", "packages/*/test/**/*.slow.test.ts"];
 const notUnit = ["**/*.browser.test.ts", "**/*.e2e.test.ts", "**/node_modules/**"];
 
+/** One for each project: vitest writes into it. */
+const chromium = () => ({
+  enabled: true,
+  headless: true,
+  screenshotFailures: false,
+  instances: [{ browser: "chromium" as const }],
+  provider: playwright({ launchOptions }),
+});
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -39,17 +48,25 @@ export default defineConfig({
         optimizeDeps: { include: ["msgpackr", "react", "react-dom/client", "zod"] },
         test: {
           name: "browser",
+          provide: { isolated: false },
           include: ["packages/*/test/**/*.browser.test.ts"],
           globalSetup: ["packages/events/test/transports/fixtures/serve-pages.ts"],
-          browser: {
-            enabled: true,
-            headless: true,
-            screenshotFailures: false,
-            instances: [{ browser: "chromium" }],
-            provider: playwright({
-              launchOptions,
-            }),
-          },
+          browser: chromium(),
+        },
+      },
+      {
+        // Pages whose server isolates them: these, and no others, share memory with their workers.
+        extends: true,
+        resolve: { conditions: [...conditions, "browser"] },
+        server: {
+          headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
+        },
+        optimizeDeps: { include: ["msgpackr", "react", "react-dom/client", "zod"] },
+        test: {
+          name: "browser-isolated",
+          provide: { isolated: true },
+          include: ["packages/events/test/large/*.browser.test.ts"],
+          browser: chromium(),
         },
       },
       {

@@ -1,10 +1,16 @@
-/** In a page that is not cross-origin isolated: bytes move to its workers, memory is not shared, and all say so. */
-import { expect, test } from "vitest";
+/** Runs in pages that are cross-origin isolated, and in pages that are not. */
+import { expect, inject, test } from "vitest";
 
 import { EventBus, workerTransport } from "../../src/index.ts";
 import { SharedBytes, transfer } from "../../src/large/index.ts";
 import { ringTransport } from "../../src/transports/ring.ts";
 import { memory } from "./fixtures/memory.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    isolated: boolean;
+  }
+}
 
 async function ask(over: (inner: ReturnType<typeof workerTransport>) => typeof inner, script: URL) {
   const worker = new Worker(script, { type: "module" });
@@ -33,6 +39,7 @@ test("[E-MEM-1] bytes move to a Web Worker: whole there, empty here", async () =
 
 test("[E-MEM-4] SharedBytes are shared with a Web Worker where the page is isolated, else a copy that says so", async () => {
   const { ui, close } = await ask((inner) => inner, new URL("./fixtures/memory-worker.ts", import.meta.url));
+  expect(crossOriginIsolated).toBe(inject("isolated"));
   const data = SharedBytes.from(Uint8Array.of(1, 2, 3));
   const { shared } = await ui.request("memory:write", { data, at: 0, value: 42 });
   expect([shared, data.shared, data.bytes[0]]).toEqual(crossOriginIsolated ? [true, true, 42] : [false, false, 1]);
