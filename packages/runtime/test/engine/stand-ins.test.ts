@@ -61,7 +61,7 @@ test("[R-PIN-1] pins hold for every item, for loops, and for streams", async () 
   expect(await all.runtime.waitForCompletion(three)).toEqual({ out: [{ x: 9 }] });
   const four = await start(
     all,
-    graph,
+    { ...graph, rows: { ...graph.rows, when: "${ true }" } },
     { mocks: { rows: { outputs: { rows } }, "each/x": { outputs: { out: "m" } } } },
     out,
   );
