@@ -74,8 +74,9 @@ export function trace(tracing: Tracing): Middleware {
       if (onSettled === undefined) span.end();
     };
     const fail = (fault: unknown): never => {
-      span.setStatus({ code: ERROR });
-      span.end();
+      // A request ends by its answer, also by this one.
+      if (onSettled === undefined) span.setStatus({ code: ERROR });
+      end();
       throw fault;
     };
     let done: void | Promise<void>;

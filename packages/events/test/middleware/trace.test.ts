@@ -114,3 +114,40 @@ test("[E-MID-10] a bus in the middle passes the trace on; what is no traceparent
   expect([last.name, last.parent]).toEqual(["receive work:done", undefined]);
   await Promise.all([host, hub, far].map((bus) => bus.close()));
 });
+
+test("[E-MID-9] each span ends once, also where another layer throws", async () => {
+  const ended: [name: string, status: number | undefined][] = [];
+  const tracer = {
+    startSpan(name: string) {
+      let code: number | undefined;
+      return {
+        spanContext: () => ({ traceId: "1".repeat(32), spanId: "2".repeat(16), traceFlags: 1 }),
+        setStatus: (status: { code: number }) => (code = status.code),
+        end: () => ended.push([name, code]),
+      };
+    },
+  };
+  const tracing = {
+    trace: { getTracer: () => tracer, setSpan: () => undefined, setSpanContext: () => undefined },
+    context: { active: () => undefined, with: <R>(_: unknown, run: () => R): R => run() },
+  };
+  const [host, ui] = (["host", "ui"] as const).map(
+    (role) => new EventBus({ contract, role, onError: () => undefined }),
+  ) as [EventBus<any, any>, EventBus<any, any>];
+  await join(host as never, ui as never, { peer: { role: "ui" } }, { peer: { role: "host" } });
+  host.handle("work:do", () => ({ n: 1 }));
+  ui.on("work:done", () => undefined);
+  await settle();
+  const faulty = () => {
+    throw new Error("of a layer");
+  };
+  host.use({ in: faulty, out: faulty });
+  host.use(trace(tracing));
+  host.emit("work:done", { n: 1 });
+  await expect(ui.request("work:do", { n: 1 })).rejects.toMatchObject({ code: "DENIED" });
+  expect(ended).toEqual([
+    ["send work:done", otel.SpanStatusCode.ERROR],
+    ["handle work:do", otel.SpanStatusCode.ERROR],
+  ]);
+  await Promise.all([host.close(), ui.close()]);
+});
