@@ -7,6 +7,7 @@ import { systemClock } from "../../src/engine/clock.ts";
 import { compile } from "../../src/engine/compile.ts";
 import { Execution } from "../../src/engine/execution.ts";
 import { HostLocks, HostSlots, Pace } from "../../src/engine/slots.ts";
+import { Pool } from "../../src/pool/pool.ts";
 import { bench, fail, give, take } from "./kit.ts";
 
 const at = { line: 1, column: 1 };
@@ -54,8 +55,10 @@ async function run(
     locks: new HostLocks(),
     pace: new Pace(),
     blobs,
+    pool: new Pool(systemClock, 1),
     name: "test",
     vars: {},
+    onUnknown: "fail" as const,
   };
   const begin = performance.now();
   const plan = compile(blueprint, { catalog: createCatalog([give, take, fail]) });
