@@ -24,6 +24,7 @@ export { parseBlueprint } from "./blueprint/parse.ts";
 export {
   libraryContract,
   runtimeContract,
+  type Breakpoint,
   type ExecState,
   type LibraryEvents,
   type NodeState,
@@ -33,6 +34,9 @@ export {
 } from "./contract.ts";
 export { steerStored, storedExecutions, type StoredExecution } from "./engine/at-rest.ts";
 export { constructs } from "./engine/constructs.ts";
+export type { ConfigReply, ConfigRequest } from "./engine/config-edits.ts";
+export type { ExecutionControl, VerifiedBreakpoint } from "./engine/execution-control.ts";
+export type { Inspected, InspectRequest } from "./engine/inspect.ts";
 export type { ExecutionHistory } from "./engine/recorder.ts";
 export { NodeError, RuntimeError, type RtError, type RuntimeErrorCode } from "./errors.ts";
 export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
