@@ -22,7 +22,7 @@ test("[E-RTE-1, E-RTE-2, E-RTE-3] in any tree, an event reaches exactly those of
       fc.array(bus, { minLength: 2, maxLength: 6 }),
       fc.array(fc.record({ by: fc.nat(5), way }), { minLength: 1, maxLength: 12 }),
       async (tree, script) => {
-        const faults: { code?: string }[] = [];
+        const codes = new Set<string>();
         const heard: number[][] = tree.map(() => []);
         const buses = tree.map(
           (each) =>
@@ -30,7 +30,7 @@ test("[E-RTE-1, E-RTE-2, E-RTE-3] in any tree, an event reaches exactly those of
               contract,
               role: each.role,
               connect: false,
-              onError: (fault) => faults.push(fault as Error),
+              onError: (fault) => codes.add((fault as { code: string }).code),
             }),
         );
         for (const [at, { parent }] of tree.entries()) {
@@ -73,6 +73,8 @@ test("[E-RTE-1, E-RTE-2, E-RTE-3] in any tree, an event reaches exactly those of
           lost = now;
         }
         for (const all of heard) expect(new Set(all).size).toBe(all.length);
+        codes.delete("NO_PEER");
+        expect([...codes]).toEqual([]);
         await Promise.all(buses.map((each) => each.close()));
       },
     ),
