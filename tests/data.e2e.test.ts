@@ -1,0 +1,112 @@
+/** `--data`: executions that outlive the command, the built one, killed and asked from outside. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const command = join(new URL("..", import.meta.url).pathname, "apps/cli/dist/atomiton.js");
+let folder: string;
+const started = new Set<ChildProcess>();
+
+// `act` leaves a witness; `hold` ends when the file `go` is there.
+const BLUEPRINT = `apiVersion: atomiton.dev/v1
+kind: Blueprint
+id: held
+name: Held
+version: "1.0.0"
+outputs:
+  end: { type: any, from: hold.stdout }
+nodes:
+  act: { uses: core/shell@1, with: { script: "echo act >> witness" } }
+  hold:
+    uses: core/shell@1
+    after: [act]
+    onUnknown: rerun
+    with: { script: "touch holding; while [ ! -e go ]; do sleep 0.02; done; echo done" }
+`;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "atomiton-data-e2e-"));
+  writeFileSync(join(folder, "held.blueprint.yaml"), BLUEPRINT);
+});
+afterEach(async () => {
+  writeFileSync(join(folder, "go"), "");
+  for (const child of started) {
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "close");
+  }
+  started.clear();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(...args: string[]): ChildProcess & { text: () => string } {
+  const child = spawn(process.execPath, [command, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  started.add(child);
+  let text = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (part: string) => (text += part));
+  return Object.assign(child, { text: () => text });
+}
+
+async function run(...args: string[]): Promise<{ code: number | null; text: string }> {
+  const child = start(...args);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, text: child.text() };
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!(await holds()) && Date.now() < end) await new Promise((turn) => setTimeout(turn, 20));
+  expect(await holds()).toBe(true);
+}
+
+const list = async (): Promise<{ executionId: string; state: string }[]> =>
+  (await run("list", "--data", "data", "--json")).text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as { executionId: string; state: string });
+
+test("[R-CLI-30] a run with --data that was killed with -9 is listed, and resumed to its end; what was done is not done again", async () => {
+  const first = start("run", "held.blueprint.yaml", "--data", "data");
+  await until(() => existsSync(join(folder, "holding")));
+  first.kill("SIGKILL");
+  await once(first, "close");
+  const [{ executionId, state } = { executionId: "", state: "" }, ...others] = await list();
+  expect([state, others]).toEqual(["running", []]);
+  writeFileSync(join(folder, "go"), "");
+  const resumed = await run("resume", executionId.slice(0, 8), "--data", "data");
+  expect(resumed).toMatchObject({ code: 0, text: expect.stringContaining('"end": "done\\n"') as string });
+  expect(readFileSync(join(folder, "witness"), "utf8")).toBe("act\n");
+  expect(await list()).toMatchObject([{ executionId, state: "completed" }]);
+  expect((await run("resume", executionId, "--data", "data")).code).toBe(2);
+  expect((await run("show", "nothing", "--data", "data")).text).toContain("no execution there has this id");
+});
+
+test("[R-CLI-31] serve with --data goes on with what was left; pause, resume and cancel reach it, and nobody else reads how", async () => {
+  const first = start("run", "held.blueprint.yaml", "--data", "data");
+  await until(() => existsSync(join(folder, "holding")));
+  expect((await run("cancel", (await list())[0]!.executionId, "--data", "data")).text).toContain("has it open");
+  first.kill("SIGKILL");
+  await once(first, "close");
+  const [{ executionId } = { executionId: "" }] = await list();
+
+  const host = start("serve", "--data", "data", "--port", "0");
+  await until(() => host.text().includes("Studio:"));
+  expect(host.text()).toContain(`Going on with ${executionId}`);
+  expect(statSync(join(folder, "data/host.json")).mode & 0o777).toBe(0o600);
+  expect((await run("serve", "--data", "data", "--port", "0")).text).toContain("has it open");
+
+  expect((await run("pause", executionId, "--data", "data")).text).toMatch(/paus(ing|ed)/);
+  await until(async () => (await list())[0]!.state === "paused");
+  expect((await run("resume", executionId, "--data", "data")).text).toContain("running");
+  expect((await run("cancel", executionId, "--data", "data", "--reason", "enough")).code).toBe(0);
+  await until(async () => (await list())[0]!.state === "cancelled");
+  expect((await run("show", executionId, "--data", "data")).text).toContain("enough");
+
+  host.kill("SIGTERM");
+  await once(host, "close");
+  expect(existsSync(join(folder, "data/host.json"))).toBe(false);
+});
