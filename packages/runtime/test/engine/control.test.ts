@@ -1,8 +1,14 @@
 /** Pause, resume and step: what runs, what is held, and what is said of it. */
-import { afterEach, expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
+import { afterEach, expect, test } from "vitest";
+import { z } from "zod";
+
+import { port } from "../../src/blueprint/define-node.ts";
 import { settled } from "./fake-clock.ts";
-import { bench, Gate, node, type Bench } from "./kit.ts";
+import { bench, blueprint, Gate, node, type Bench } from "./kit.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -374,4 +380,107 @@ test("[R-CTL-7] attempts that are being prepared when it is paused do not begin"
   expect(all.states(id)["b"]).toBe("held");
   control.resume();
   await all.runtime.waitForCompletion(id);
+});
+
+test("[R-CTL-6] step out of a nested loop in a Blueprint used as a node leaves one scope at a time", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "atomiton-step-"));
+  const inner = { uses: "core/forEach@1", in: { items: "list.out" }, with: { concurrency: 1 } };
+  const list = (value: unknown): object => ({ uses: "test/give@1", with: { value } });
+  const nodes = {
+    list: list([1]),
+    outer: {
+      ...inner,
+      body: {
+        nodes: {
+          list: list([1]),
+          inner: { ...inner, body: { nodes: { x: gate, y: after("x") } } },
+          z: { ...gate, in: { in: "inner.results" } },
+        },
+      },
+    },
+    last: { ...gate, in: { in: "outer.results" } },
+  };
+  await writeFile(join(dir, "sub.blueprint.json"), JSON.stringify(blueprint(nodes, { id: "sub" })));
+  await writeFile(
+    join(dir, "main.blueprint.json"),
+    JSON.stringify(
+      blueprint({ sub: { uses: "./sub.blueprint.json" }, end: { ...gate, after: ["sub"] } }, { id: "main" }),
+    ),
+  );
+  const gates = new Gate();
+  const all = benchOf([gates.def], { dir });
+  const id = await all.runtime.execute(
+    "main",
+    {},
+    {
+      breakpoints: [{ id: "b", at: "before", path: "sub/outer/inner/x", suspend: "all", enabled: true }],
+    },
+  );
+  await settled();
+  await settled();
+  const control = all.runtime.control(id);
+  expect(stopsOf(all, id)).toEqual(["sub/outer[0]/inner[0]/x"]);
+  for (const [opened, stop] of [
+    [["sub/outer[0]/inner[0]/x", "sub/outer[0]/inner[0]/y"], "sub/outer[0]/z"],
+    [["sub/outer[0]/z"], "sub/last"],
+    [["sub/last"], "end"],
+  ] as const) {
+    control.step("out");
+    for (const path of opened) {
+      await settled();
+      gates.at(path).open();
+    }
+    await settled();
+    expect(stopsOf(all, id)).toEqual([stop]);
+    expect(control.state).toBe("paused");
+  }
+  control.resume();
+  await settled();
+  gates.at("end").open();
+  expect(await all.runtime.waitForCompletion(id)).toEqual({});
+  await rm(dir, { recursive: true });
+});
+
+test("[R-CTL-1] an attempt that waits for a reader of its stream does not keep the execution from being paused", async () => {
+  let emitted = 0;
+  let begin: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const writer = node(
+    "writer",
+    async (ctx) => {
+      await begun;
+      for (; emitted < 500; emitted++) await ctx.emit("items", emitted);
+      return {};
+    },
+    { outputs: { items: port.stream(z.any()) } },
+  );
+  const reader = node(
+    "reader",
+    async (ctx) => {
+      let sum = 0;
+      for await (const item of ctx.in.items as AsyncIterable<number>) sum += item;
+      return { out: sum };
+    },
+    { inputs: { items: port.stream(z.any()) } },
+  );
+  const all = benchOf([writer, reader]);
+  const id = await all.start(
+    { w: { uses: "test/writer@1" }, r: { uses: "test/reader@1", in: { items: "w.items" } } },
+    { outputs: { sum: { type: "any", from: "r.out" } } },
+  );
+  await settled();
+  const control = all.runtime.control(id);
+  control.pause();
+  expect(control.state).toBe("pausing");
+  begin();
+  await settled();
+  await settled();
+  expect(control.state).toBe("paused");
+  expect(emitted).toBeLessThan(500);
+  expect(all.states(id)).toMatchObject({ w: "running", r: "held" });
+  const before = emitted;
+  await settled();
+  expect(emitted).toBe(before);
+  control.resume();
+  expect(await all.runtime.waitForCompletion(id)).toEqual({ sum: (500 * 499) / 2 });
 });
