@@ -192,10 +192,8 @@ class Taking implements AsyncIterable<unknown> {
     const bytes = sizeOf(value);
     // Twice the window: both sides estimate, and need not agree to the byte.
     if (!this.#hasBegun || this.bytes >= WINDOW_BYTES * 2 || this.#items.length >= WINDOW_ITEMS * 2) {
-      const fault = new EventsError("LIMIT", "Cannot take more of a stream: the peer sends faster than it is read");
-      void this.#stop();
-      this.over(fault);
-      return;
+      this.#send("stop", null);
+      return this.over(new EventsError("LIMIT", "Cannot take more of a stream: the peer sends faster than it is read"));
     }
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {

@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { command, defineContract, event, EventBus, memoryPair, type BusOptions } from "../../src/index.ts";
 import { toReadable, withStreams } from "../../src/large/index.ts";
+import { linkStreams } from "../../src/large/link-streams.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
 import { FLAG_FIRST, FRAME_TYPE } from "../../src/wire/frame.ts";
 import { counted, settle } from "../bus/join.ts";
@@ -302,4 +303,33 @@ test("[E-STR-11] the answer to a command waits for one chunk of a stream, not fo
     return next !== undefined && (next[1]! & FLAG_FIRST) === 0;
   });
   expect(cutIn.length).toBeGreaterThan(5);
+});
+
+test("[E-STR-2] a peer that does not wait for its reader is given up: bounded, and the reader is told", async () => {
+  const said: unknown[][] = [];
+  const streams = linkStreams({
+    clock: fakeClock(),
+    room: () => undefined,
+    send: (...what) => void said.push(what),
+  });
+  const reader = streams.take(1)[Symbol.asyncIterator]();
+  const first = reader.next();
+  for (let n = 0; n < 100; n++) streams.said("item", 1, new Uint8Array(100_000));
+  expect(said).toEqual([
+    ["pull", 1, 0],
+    ["stop", 1, null],
+  ]);
+  expect(streams.gauges()).toEqual({ given: 0, taken: 0, bufferedBytes: 0 });
+  expect((await first).done).toBe(false);
+  let read = 1;
+  await expect(
+    (async () => {
+      while ((await reader.next()).done !== true) read += 1;
+    })(),
+  ).rejects.toMatchObject({ code: "LIMIT" });
+  expect(read).toBeLessThan(15);
+  streams.said("item", 2, new Uint8Array(1));
+  expect(() => streams.take(-1)).toThrow(expect.objectContaining({ code: "PROTOCOL" }));
+  for (let id = 3; id < 3 + 1_024; id++) streams.take(id);
+  expect(() => streams.take(9_999)).toThrow(expect.objectContaining({ code: "LIMIT" }));
 });
