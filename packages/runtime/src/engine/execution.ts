@@ -348,6 +348,7 @@ export class Execution {
     if (this.state === "running") {
       if (!this.#scheduler.control.endStep()) return;
       this.#transitions.execution("pausing");
+      this.#journal?.paused();
       this.#active.stop();
     }
     if (this.state === "pausing") this.#transitions.execution("paused");
