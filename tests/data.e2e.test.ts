@@ -1,15 +1,17 @@
 /** `--data`: executions that outlive the command, the built one, killed and asked from outside. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const command = join(new URL("..", import.meta.url).pathname, "apps/cli/dist/atomiton.js");
 let folder: string;
-const started = new Set<ChildProcess>();
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+const started = new Set<Child>();
 
 // `act` leaves a witness; `hold` ends when the file `go` is there.
 const BLUEPRINT = `apiVersion: atomiton.dev/v1
@@ -42,7 +44,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function start(...args: string[]): ChildProcess & { text: () => string } {
+function start(...args: string[]) {
   const child = spawn(process.execPath, [command, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   started.add(child);
   let text = "";

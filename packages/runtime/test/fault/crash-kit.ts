@@ -79,8 +79,7 @@ export async function finish(runtime: Runtime, executionId: string, witness: str
       const wasDone = [...actsOf(witness).keys()].some((line) => line.endsWith(` ${path}`));
       runtime.control(executionId).answer(waitId, wasDone ? "done" : "rerun");
     }
-    // real time: the disk's.
-    await new Promise((turn) => setTimeout(turn, 2));
+    await new Promise((turn) => setTimeout(turn, 2)); // real time: the disk's
   }
   return await ended;
 }

@@ -103,8 +103,7 @@ async function live(dir: string, witness: string, killAfterMs: number | undefine
   const ended = once(host, "close");
   if (killAfterMs !== undefined) {
     await once(host.stdout, "data");
-    // real time: the moment of the kill is the test.
-    await new Promise((turn) => setTimeout(turn, killAfterMs));
+    await new Promise((turn) => setTimeout(turn, killAfterMs)); // real time: the moment of the kill is the test
     host.kill("SIGKILL");
   }
   await ended;

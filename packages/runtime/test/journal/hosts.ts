@@ -60,8 +60,7 @@ export async function until(holds: () => boolean, clock?: FakeClock): Promise<vo
   const end = performance.now() + 10_000;
   while (!holds() && performance.now() < end) {
     await clock?.move(5);
-    // real time: the disk's.
-    await new Promise((turn) => setTimeout(turn, 1));
+    await new Promise((turn) => setTimeout(turn, 1)); // real time: the disk's
   }
   expect(holds()).toBe(true);
 }
