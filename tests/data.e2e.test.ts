@@ -27,7 +27,7 @@ nodes:
     uses: core/shell@1
     after: [act]
     onUnknown: rerun
-    with: { script: "touch holding; while [ ! -e go ]; do sleep 0.02; done; echo done" }
+    with: { script: "echo $$ >> pids; touch holding; while [ ! -e go ]; do sleep 0.02; done; echo done" }
 `;
 
 beforeEach(() => {
@@ -112,3 +112,24 @@ test("[R-CLI-31] serve with --data goes on with what was left; pause, resume and
   await once(host, "close");
   expect(existsSync(join(folder, "data/host.json"))).toBe(false);
 });
+
+test.runIf(process.platform === "linux")(
+  "[R-DUR-25] a program that a killed host left is ended before its execution goes on",
+  async () => {
+    const pids = (): number[] => readFileSync(join(folder, "pids"), "utf8").trim().split("\n").map(Number);
+    const isAlive = (pid: number): boolean =>
+      existsSync(`/proc/${pid}`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+    const first = start("run", "held.blueprint.yaml", "--data", "data");
+    await until(() => existsSync(join(folder, "holding")));
+    first.kill("SIGKILL");
+    await once(first, "close");
+    const [left] = pids();
+    expect(isAlive(left!)).toBe(true);
+    const resumed = start("resume", (await list())[0]!.executionId, "--data", "data");
+    await until(() => pids().length === 2);
+    expect(isAlive(left!)).toBe(false);
+    writeFileSync(join(folder, "go"), "");
+    await once(resumed, "close");
+    expect(resumed.exitCode).toBe(0);
+  },
+);

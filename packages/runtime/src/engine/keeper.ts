@@ -9,6 +9,7 @@ import type { ExecutionJournal } from "../journal/execution-journal.ts";
 import { ExecutionStore, type Retention, type Unfinished } from "../journal/execution-store.ts";
 import type { StoredTarget } from "../journal/records.ts";
 import { loadValues, storeValues } from "../journal/stored-values.ts";
+import { killLeftovers } from "../process/leftovers.ts";
 import { failureOf, type Execution } from "./execution.ts";
 import { valueStore } from "./journal-writer.ts";
 import type { Plan } from "./plan.ts";
@@ -108,6 +109,7 @@ export class Keeper<E extends Entry> {
     const input = await loadValues(created.input, blobs);
     await left.past.load(blobs);
     const store = await this.open();
+    await killLeftovers(created.id);
     return { journal: await store.claim(left, plan.blueprint.policy.durability), input };
   }
 
