@@ -8,17 +8,11 @@ import { openBlobStore, type BlobStore } from "./blobs/blob-store.ts";
 import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
 import type { Blueprint } from "./blueprint/model.ts";
-import type {
-  Breakpoint,
-  ExecState,
-  ExecutionInfo,
-  RuntimeMessage,
-  RuntimeProgress,
-  RuntimeState,
-} from "./contract.ts";
+import type { Breakpoint, ExecState, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
 import { checkInputs, inputsText } from "./engine/blueprint-inputs.ts";
 import { systemClock } from "./engine/clock.ts";
 import { constructs } from "./engine/constructs.ts";
+import { entryOf, stuckEntry, type ExecutionEntry } from "./engine/entries.ts";
 import type { ExecutionControl } from "./engine/execution-control.ts";
 import { Execution } from "./engine/execution.ts";
 import { readFileInputs } from "./engine/file-input.ts";
@@ -31,7 +25,7 @@ import type { OnUnknown } from "./engine/recall.ts";
 import type { ExecutionHistory } from "./engine/recorder.ts";
 import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
 import { StandIns, type StandInOptions } from "./engine/stand-ins.ts";
-import { RuntimeError, type RtError } from "./errors.ts";
+import { RuntimeError } from "./errors.ts";
 import type { OpenFile } from "./journal/data-folder.ts";
 import type { Retention, Unfinished } from "./journal/execution-store.ts";
 import { openLibrary, type Library } from "./library/index.ts";
@@ -39,6 +33,7 @@ import { coreNodes } from "./nodes/index.ts";
 import { Pool } from "./pool/pool.ts";
 import { secretsFrom, type SecretSource } from "./secrets/index.ts";
 
+export type { ExecutionEntry } from "./engine/entries.ts";
 export type { BlueprintTarget } from "./engine/plans.ts";
 
 export interface RuntimeOptions {
@@ -105,19 +100,6 @@ export interface Recovered {
   readonly executionId: string;
   readonly error?: unknown;
 }
-
-/** An execution as lists show it. */
-export type ExecutionEntry = ExecutionInfo & {
-  /** Last sequence number given out. */
-  readonly seq: number;
-  readonly planHash: string;
-  /** Node instances known so far. */
-  readonly nodes: number;
-  /** Results and calls of attempts that were over: dropped. */
-  readonly late: number;
-  /** Blueprints, loop items and the like that are open now. */
-  readonly scopes: number;
-};
 
 export interface RuntimeGauge {
   /** Those that run, and finished ones that are kept. */
@@ -463,45 +445,6 @@ export class Runtime {
       count--;
     }
   }
-}
-
-/** It stands where it stood: held. */
-function stuckEntry(executionId: string, { past }: Unfinished, thrown: unknown): ExecutionEntry {
-  const { created, createdAt, startedAt } = past;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const code = thrown instanceof RuntimeError ? thrown.code : "JOURNAL";
-  const error: RtError = { code, class: "internal", message, retryable: true };
-  return {
-    executionId,
-    state: "paused",
-    blueprint: created?.blueprint ?? { id: "", name: "", version: "" },
-    queuedAt: createdAt,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    error,
-    seq: 0,
-    planHash: created?.planHash ?? "",
-    nodes: 0,
-    late: 0,
-    scopes: 0,
-  };
-}
-
-function entryOf(execution: Execution): ExecutionEntry {
-  const { blueprint } = execution.plan;
-  return {
-    executionId: execution.id,
-    state: execution.state,
-    blueprint: { id: blueprint.id, name: blueprint.name, version: blueprint.version },
-    queuedAt: execution.queuedAt,
-    ...(execution.startedAt === undefined ? {} : { startedAt: execution.startedAt }),
-    ...(execution.endedAt === undefined ? {} : { endedAt: execution.endedAt }),
-    ...(execution.error === undefined ? {} : { error: execution.error }),
-    seq: execution.seq,
-    planHash: execution.plan.hash,
-    nodes: execution.total,
-    late: execution.late,
-    scopes: execution.liveScopes,
-  };
 }
 
 function isSource(secrets: RuntimeOptions["secrets"]): secrets is SecretSource {

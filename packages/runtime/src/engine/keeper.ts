@@ -118,7 +118,11 @@ export class Keeper<E extends Entry> {
     const work = (async () => {
       await execution.closeJournal();
       if (!execution.isEndStored) return;
-      await this.#store?.finish(entry, { snapshot: execution.snapshot(), history: execution.history() });
+      const history = execution.history();
+      const { terminal } = history;
+      // As it was told: no secret in an error reaches the disk.
+      const told = terminal && "detail" in terminal ? { ...entry, error: terminal.detail } : entry;
+      await this.#store?.finish(told, { snapshot: execution.snapshot(), history });
     })();
     this.#finishing.add(work);
     const done = (): void => void this.#finishing.delete(work);
