@@ -1,4 +1,4 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -444,4 +444,29 @@ test("[R-DUR-24] without its host a data folder tells its executions, and takes 
   expect(await second.runtime.recover()).toEqual([{ executionId: paused }]);
   await until(() => second.runtime.execution(paused).state === "paused");
   await expect(second.runtime.waitForCompletion(cancelled)).rejects.toMatchObject({ code: "CANCELLED" });
+});
+
+test("[R-DUR-26] no secret reaches the data folder: not in outputs, steps, errors, logs or summaries", async () => {
+  const secret = "s3cr3t-of-the-test";
+  const leak = node("leak", async (ctx) => {
+    const value = await ctx.secret("key");
+    await ctx.step("one", async () => ({ value }));
+    ctx.heartbeat(value);
+    ctx.log.info(`it is ${value}`);
+    return { out: { deep: [value] } };
+  });
+  const breaks = node("breaks", async (ctx) => {
+    throw new Error(`refused ${await ctx.secret("key")}`);
+  });
+  const first = host([leak, breaks], { secrets: { key: secret } });
+  const more = { secrets: ["key"], outputs: { out: any("a.out") } };
+  const done = await first.start({ a: { uses: "test/leak@1" } }, more);
+  expect(await first.runtime.waitForCompletion(done)).toEqual({ out: { deep: [secret] } });
+  const failed = await first.start({ a: { uses: "test/breaks@1" } }, { secrets: ["key"] });
+  await first.runtime.waitForCompletion(failed).catch(() => {});
+  await first.runtime.close();
+  const names = await readdir(dataDir, { recursive: true, withFileTypes: true });
+  const files = names.filter((name) => name.isFile()).map((name) => join(name.parentPath, name.name));
+  expect(files.length).toBeGreaterThanOrEqual(4);
+  for (const file of files) expect((await readFile(file)).includes(secret), file).toBe(false);
 });
