@@ -1,6 +1,7 @@
 /**
  * Compares contenders in one process, interleaved: every round runs each of them once, in a rotated order, and a ratio
- * is made inside the round, so that a machine whose speed drifts moves both sides. CPU time counts all threads.
+ * is made inside the round, so that a machine whose speed drifts moves both sides. CPU time counts all threads, and the
+ * processes that a contender started.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -8,7 +9,11 @@ import { cpus } from "node:os";
 
 export interface Contender {
   /** Does the work once; resolves with how many units were really delivered. */
-  run(units: number): Promise<number>;
+  run(units: number): Promise<number> | number;
+  /** CPU time in microseconds of processes beside this one, since they began. */
+  otherCpuUs?(): Promise<number>;
+  /** How long each unit of the last run took, in microseconds, where that is asked. */
+  latencies?(): readonly number[];
   close?(): Promise<void> | void;
   /** What one unit takes on the wire, where that is asked. */
   readonly bytes?: number;
@@ -29,22 +34,37 @@ export interface Question {
 interface Sample {
   cpuUs: number;
   wallMs: number;
+  p50Us: number;
+  p99Us: number;
 }
 
-const median = (values: number[]): number => {
+const quantile = (values: readonly number[], share: number): number => {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 };
+const median = (values: readonly number[]): number => quantile(values, 0.5);
 const round = (value: number): number => Number(value.toPrecision(3));
 
 async function measure(name: string, contender: Contender, units: number): Promise<Sample> {
+  const others = (await contender.otherCpuUs?.()) ?? 0;
   const cpu = process.cpuUsage();
   const start = performance.now();
   const delivered = await contender.run(units);
   const wallMs = performance.now() - start;
   const used = process.cpuUsage(cpu);
+  const othersUsed = ((await contender.otherCpuUs?.()) ?? 0) - others;
   if (delivered !== units) throw new Error(`${name} delivered ${delivered} of ${units}: a lost one fails the run`);
-  return { cpuUs: used.user + used.system, wallMs };
+  const took = contender.latencies?.() ?? [];
+  return { cpuUs: used.user + used.system + othersUsed, wallMs, p50Us: median(took), p99Us: quantile(took, 0.99) };
+}
+
+/** Of latencies, the reference's is 1 and less is better. */
+function latencyRow(base: readonly Sample[], own: readonly Sample[]): Record<string, number> {
+  return {
+    p50Us: round(median(own.map(({ p50Us }) => p50Us))),
+    p50Ratio: round(median(own.map(({ p50Us }, at) => p50Us / base[at]!.p50Us))),
+    p99Ratio: round(median(own.map(({ p99Us }, at) => p99Us / base[at]!.p99Us))),
+  };
 }
 
 /** Runs one question; prints a table, and writes bench/results/NAME.json unless `smoke`. */
@@ -75,6 +95,7 @@ export async function ask(question: Question, smoke: boolean): Promise<void> {
       cpuRatio: round(median(cpu)),
       cpuSpread: [round(Math.min(...cpu)), round(Math.max(...cpu))],
       wallRatio: round(median(wall)),
+      ...(!Number.isNaN(own[0]!.p50Us) && latencyRow(base, own)),
       ...(open.get(name)!.bytes !== undefined && { bytes: open.get(name)!.bytes }),
       cpuUsPerUnit: round(median(own.map((sample) => sample.cpuUs)) / units),
     };

@@ -51,11 +51,12 @@ import { Requests } from "./requests.ts";
 import { isRouted, wayOf } from "./route.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { ruleFor, Topics, type Rule } from "./topics.ts";
+import { Topics, type Rule } from "./topics.ts";
 import { nextMessage, openStream } from "./waits.ts";
 
 type Options = BusOptions & { contract?: Contract; contracts?: readonly Contract[] };
 
+const PLAIN: OnOptions = Object.freeze({});
 const LIMITS: Required<BusLimits> = { subscriptions: 10_000, requests: 1_024, waiting: 1_000, violations: 100 };
 
 /** The bus behind `EventBus`: names and payloads are checked here at run time, typed there. */
@@ -76,7 +77,7 @@ class Bus implements Hub {
   readonly snapshots: Snapshots;
   readonly history: History | undefined;
   readonly subscriptions: Subscriptions;
-  readonly #emitter: Emitter<Meta>;
+  readonly #emitter: Emitter<Meta, Hearing>;
   readonly #onError: (fault: unknown, context: FaultContext) => void;
   readonly #checksOwn: boolean;
   /** For replays that are under way; everything else asks `#isClosed`, which costs an emit nothing. */
@@ -87,7 +88,7 @@ class Bus implements Hub {
 
   constructor(options: Options = {}) {
     const { contract, contracts = contract === undefined ? [] : [contract], role = "" } = options;
-    this.topics = new Topics(contracts);
+    this.topics = new Topics(contracts, role);
     if (this.topics.roles.size > 0 && !this.topics.roles.has(role)) {
       const known = [...this.topics.roles].join(", ");
       throw new TypeError(`Cannot make a bus with role "${role}": its contracts name ${known}; choose one of them`);
@@ -120,7 +121,7 @@ class Bus implements Hub {
     this.#leaveSurroundings = options.connect === false ? () => {} : joinSurroundings(this);
   }
 
-  on(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
+  on(pattern: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = PLAIN): Subscription {
     const hearing = this.#listen(pattern, hear, options);
     return subscriptionOf(() => hearing.stop(), hearing.whenReady());
   }
@@ -136,12 +137,8 @@ class Bus implements Hub {
   emit(name: string, data: unknown, options?: EmitOptions): void {
     this.#assertOpen("emit", name);
     const topic = this.topics.need(name, "emit");
-    const rule =
-      topic.contract === undefined
-        ? this.requests.hasWay(name)
-          ? topic.command
-          : topic.event
-        : ruleFor(topic, this.role);
+    // Types alone do not tell an event from a command: what is handled is one.
+    const rule = topic.contract === undefined && this.requests.hasWay(name) ? topic.command : topic.own;
     if (rule === undefined) throw wrongWay(name, this.role, receivers(topic.event ?? topic.command));
     const value = this.#checksOwn ? rule.check(data) : data;
     if (options !== undefined && isRouted(wayOf(options))) this.passage.send(rule, value, wayOf(options));
@@ -189,15 +186,17 @@ class Bus implements Hub {
     const settle = (): void => {
       for (const resolve of waiters.splice(0)) resolve();
     };
-    wish.onAnswer = () => {
-      if (wish.pending.size === 0) settle();
+    wish.owner = {
+      answered: () => {
+        if (!wish.isPending) settle();
+      },
     };
     return subscriptionOf(
       () => {
         this.requests.handlers.remove(name, wish);
         settle();
       },
-      wish.pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)),
+      !wish.isPending ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve)),
     );
   }
 

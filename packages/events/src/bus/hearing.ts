@@ -6,7 +6,7 @@ import type { Meta, OnOptions, Subscription } from "./event-bus.ts";
 import type { BusLink } from "./link.ts";
 import { readId } from "./position.ts";
 import { SinceGate } from "./since-gate.ts";
-import { Wish } from "./wish.ts";
+import { Wish, type WishOwner } from "./wish.ts";
 
 export interface Hearer {
   remove(hearing: Hearing): void;
@@ -20,10 +20,12 @@ export interface Hearer {
 }
 
 /** One subscription of this bus: its listener, what it announces, and the gate that its start needs. */
-export class Hearing {
+export class Hearing implements Listener<Meta>, WishOwner {
   readonly pattern: string;
   readonly original: (data: any, meta: Meta) => unknown;
-  readonly listener: Listener<Meta>;
+  readonly hear: (data: unknown, meta: Meta) => unknown;
+  active: boolean = true;
+  order: number = 0;
   readonly wishes: readonly Wish[];
   readonly onGap: ((gap: Gap) => void) | undefined;
   /** Told when the bus ends it. */
@@ -50,7 +52,7 @@ export class Hearing {
     this.#once = once;
     this.#match = compileWhere(where);
     const isPlain = since === undefined && !once && this.#match === undefined && !hearer.hasDurable(pattern);
-    this.listener = { pattern, hear: isPlain ? hear : (data, meta) => this.#hear(data, meta), active: true };
+    this.hear = isPlain ? hear : (data, meta) => this.#hear(data, meta);
     if (since !== "last") {
       this.wishes = [new Wish("hear", pattern, where, since)];
     } else {
@@ -67,19 +69,16 @@ export class Hearing {
         ]),
       );
     }
-    for (const wish of this.wishes) {
-      wish.onAnswer = (link) => this.#answered(wish, link);
-      wish.onDirected = (data, meta, link) => this.#directed(wish, data, meta, link);
-      wish.onGap = (gap) => this.onGap?.(gap);
-    }
+    for (const wish of this.wishes) wish.owner = this;
   }
 
   get isReady(): boolean {
-    return this.wishes.every((wish) => wish.pending.size === 0 && !wish.isReading);
+    for (const wish of this.wishes) if (wish.isPending || wish.isReading) return false;
+    return true;
   }
 
   whenReady(): Promise<void> {
-    if (this.isReady || !this.listener.active) return READY;
+    if (!this.active || this.isReady) return READY;
     const ready = new Promise<void>((resolve, reject) => {
       (this.#waiters ??= []).push(() => {
         const refusal = this.#refusal();
@@ -98,7 +97,7 @@ export class Hearing {
   }
 
   stop(): void {
-    if (!this.listener.active) return;
+    if (!this.active) return;
     this.#hearer.remove(this);
     this.onStop?.();
     this.settle();
@@ -125,18 +124,22 @@ export class Hearing {
   }
 
   /** Sent to this subscription alone: a snapshot, or a stored event. */
-  #directed(wish: Wish, data: unknown, meta: Meta, link: BusLink | undefined): void {
+  directed(wish: Wish, data: unknown, meta: Meta, link: BusLink | undefined): void {
     if (meta.snapshot === true) {
       const gate = this.#gates?.get(wish.pattern);
       if (gate === undefined) return; // Nobody asked for it.
       gate.snapshot(meta.origin, link);
     }
     this.#isDirected = true;
-    this.#hearer.hear(this.listener, data, meta, link);
+    this.#hearer.hear(this, data, meta, link);
     this.#isDirected = false;
   }
 
-  #answered(wish: Wish, link: BusLink): void {
+  missed(gap: Gap): void {
+    this.onGap?.(gap);
+  }
+
+  answered(wish: Wish, link: BusLink): void {
     this.#gates?.get(wish.pattern)?.answered(link);
     if (this.isReady) this.settle();
   }
@@ -154,7 +157,8 @@ export class Hearing {
 
   /** A stored event with its cursor; undefined for one that came before, or will come with the stored ones. */
   #place(meta: Meta, isDirected: boolean): Meta | undefined {
-    const id = meta.id === undefined ? undefined : readId(meta.id);
+    if (meta.id === undefined) return meta;
+    const id = readId(meta.id);
     const wish = this.wishes.find(({ pattern }) => pattern === meta.name) ?? this.wishes[0];
     if (id === undefined || wish === undefined) return meta;
     const { over } = this.#hearer;
@@ -165,9 +169,10 @@ export class Hearing {
   }
 
   #deliver(data: unknown, meta: Meta): unknown {
-    if (!this.listener.active) return undefined;
+    if (!this.active) return undefined;
     if (this.#once) this.stop();
-    return this.original(data, meta);
+    const { original } = this;
+    return original(data, meta);
   }
 }
 

@@ -10,8 +10,6 @@ import { enter, leave } from "./permission.ts";
 import { assertRoutable, isMeant, isRouted, noPeer, wayOf } from "./route.ts";
 import type { Rule } from "./topics.ts";
 
-/** Names whose meta is remembered. */
-const NAMES_KEPT = 10_000;
 const PLAIN: EventExtra = Object.freeze({});
 
 /** Takes a message that has passed; `message` is there where it met layers. */
@@ -33,7 +31,6 @@ export class Passage {
   readonly #in: Onion;
   readonly #out: Onion;
   readonly #local: Onion;
-  readonly #metas: Map<string, Meta> = new Map<string, Meta>();
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -59,7 +56,7 @@ export class Passage {
   /** A message of this bus; `extra` is there for one that is stored, or meant for some alone. */
   spread(rule: Rule, data: unknown, extra: EventExtra = PLAIN): void {
     const { network, origin } = this.#around;
-    const meta = extra.id === undefined ? this.#metaOf(rule.name) : { name: rule.name, origin, ...extra };
+    const meta = extra.id === undefined ? this.#metaOf(rule) : { name: rule.name, origin, ...extra };
     const isHere = !isRouted(extra) || this.#isMeantHere(rule, extra, undefined);
     if (this.#local.isIdle && this.#out.isIdle) {
       if (isHere) this.#dispatch(rule, data, meta, undefined);
@@ -116,7 +113,7 @@ export class Passage {
     const { rule, data } = ask;
     if (this.#local.isIdle && this.#out.isIdle) return this.observed(rule, data, go(data));
     const { name } = rule;
-    const meta = this.#metaOf(name);
+    const meta = this.#metaOf(rule);
     const onion = isHere ? this.#local : this.#out;
     const core = ({ data: passed, trace }: Passing): void => {
       ask.trace = trace;
@@ -188,7 +185,7 @@ export class Passage {
   observed(rule: Rule, data: unknown, to: BusLink | undefined, from?: BusLink, meta?: Meta): void {
     const { network } = this.#around;
     if (from === undefined || network.isForThis(rule))
-      this.#dispatch(rule, data, meta ?? this.#metaOf(rule.name), from);
+      this.#dispatch(rule, data, meta ?? this.#metaOf(rule), from);
     if (network.links.size === 0) return;
     const extra = meta && { origin: meta.origin, ...(meta.trace === undefined ? {} : { trace: meta.trace }) };
     network.forwardObserved(rule, data, extra ?? PLAIN, to, from);
@@ -220,19 +217,13 @@ export class Passage {
     const before = enter(link?.peer);
     const over = this.over;
     this.over = link;
-    this.#around.emitter.dispatch(rule.name, data, meta);
+    this.#around.emitter.dispatch(rule.line, data, meta);
     this.over = over;
     leave(before);
   }
 
-  #metaOf(name: string): Meta {
-    let meta = this.#metas.get(name);
-    if (meta === undefined) {
-      meta = Object.freeze({ name, origin: this.#around.origin });
-      if (this.#metas.size >= NAMES_KEPT) this.#metas.clear();
-      this.#metas.set(name, meta);
-    }
-    return meta;
+  #metaOf(rule: Rule): Meta {
+    return (rule.ownMeta ??= Object.freeze({ name: rule.name, origin: this.#around.origin }));
   }
 }
 

@@ -134,11 +134,12 @@ export class PeerInterest {
     if (wish.since === "last" && wish.as === "hear") this.#hub.snapshots.give(wish);
     // In the lane of the event: what the start brought stands before it, what follows behind it.
     const lane = topic?.event?.policy.lane ?? "main";
-    wish.onAnswer = () => {
-      if (wish.pending.size === 0 && !wish.isReading && isWanted()) this.#answer(wish, lane, isWanted);
+    const answered = (): void => {
+      if (!wish.isPending && !wish.isReading && isWanted()) this.#answer(wish, lane, isWanted);
     };
+    wish.owner = { answered };
     if (wish.isReading) this.#readInTurn(() => this.#read(wish, isWanted));
-    else wish.onAnswer(this.#link);
+    else answered();
   }
 
   /** Where the event can come from this side at all: a host passes its pages' interest on to pages that never send it. */
@@ -204,7 +205,7 @@ export class PeerInterest {
         gap: (gap) => passage.afterLeaving(() => link.send({ t: "lost", ...gap, sub: wish.remoteId }, "main")),
         done: () => {
           wish.isReading = false;
-          wish.onAnswer?.(link);
+          wish.owner?.answered(wish, link);
         },
       });
   }

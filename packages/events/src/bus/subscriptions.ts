@@ -19,10 +19,9 @@ import type { Wish } from "./wish.ts";
 /** The subscriptions of one bus: their beginning and end, what is meant for one of them alone, and what they miss. */
 export class Subscriptions implements Hearer {
   readonly #hub: Hub;
-  readonly #emitter: Emitter<Meta>;
-  readonly #hearings: Set<Hearing> = new Set<Hearing>();
+  readonly #emitter: Emitter<Meta, Hearing>;
 
-  constructor(hub: Hub, emitter: Emitter<Meta>) {
+  constructor(hub: Hub, emitter: Emitter<Meta, Hearing>) {
     this.#hub = hub;
     this.#emitter = emitter;
   }
@@ -35,7 +34,7 @@ export class Subscriptions implements Hearer {
     if (since !== undefined && since !== "last" && !topics.hasDurable(pattern)) throw noHistory(pattern);
     const hearing = new Hearing(this, pattern, hear, options);
     if (signal?.aborted === true) {
-      hearing.listener.active = false;
+      hearing.active = false;
       return hearing;
     }
     if (signal !== undefined) {
@@ -49,13 +48,11 @@ export class Subscriptions implements Hearer {
 
   /** All of `hear` under one name. */
   stop(pattern: string, hear: (data: any, meta: Meta) => unknown): void {
-    for (const hearing of this.#hearings) {
-      if (hearing.pattern === pattern && hearing.original === hear) hearing.stop();
-    }
+    for (const hearing of this.#emitter.under(pattern)) if (hearing.original === hear) hearing.stop();
   }
 
   close(why: EventsError): void {
-    for (const hearing of Array.from(this.#hearings)) {
+    for (const hearing of this.#emitter.all()) {
       hearing.stop();
       hearing.onClosed?.(why);
     }
@@ -63,12 +60,11 @@ export class Subscriptions implements Hearer {
 
   /** To those who opted in to replays. */
   play(name: string, data: unknown, meta: Meta): void {
-    const optedIn = [...this.#hearings].filter(({ replayed, pattern }) => replayed && matches(pattern, name));
-    for (const { listener } of optedIn) this.hear(listener, data, meta);
+    for (const hearing of this.#emitter.listeners(name)) if (hearing.replayed) this.hear(hearing, data, meta);
   }
 
   playGap(gap: Gap): void {
-    for (const { replayed, pattern, onGap } of Array.from(this.#hearings)) {
+    for (const { replayed, pattern, onGap } of this.#emitter.all()) {
       if (replayed && onGap !== undefined) this.#guard(pattern, () => onGap(gap));
     }
   }
@@ -79,7 +75,7 @@ export class Subscriptions implements Hearer {
     // What the peer stores comes again: it is not missing.
     const isMissed = (name: string, { wishes }: Hearing): boolean =>
       !topics.isDurable(name) || !wishes.every((wish) => link.announcer.covers(wish));
-    for (const hearing of Array.from(this.#hearings)) {
+    for (const hearing of this.#emitter.all()) {
       const concerned = (part: Gap): boolean =>
         concerns(part, hearing.pattern, topics, (name) => isMissed(name, hearing));
       if (hearing.onGap === undefined || !concerned(gap)) continue;
@@ -92,13 +88,13 @@ export class Subscriptions implements Hearer {
   /** Something that one wish alone misses. */
   missedFor(wish: Wish, gap: Gap): void {
     if (wish.link !== undefined) wish.link.send({ t: "lost", ...gap, sub: wish.remoteId }, gap.lane);
-    else this.#guard(wish.pattern, () => wish.onGap?.(gap));
+    else this.#guard(wish.pattern, () => wish.owner?.missed?.(gap));
   }
 
   /** A message that is meant for one wish alone. */
   receivedFor(wish: Wish, link: BusLink, rule: Rule, data: unknown, meta: Meta, extra: EventExtra): void {
     if (wish.link === undefined) {
-      wish.onDirected?.(data, meta, link);
+      wish.owner?.directed?.(wish, data, meta, link);
       return;
     }
     const id = meta.id === undefined ? undefined : readId(meta.id);
@@ -113,8 +109,7 @@ export class Subscriptions implements Hearer {
   }
 
   remove(hearing: Hearing): void {
-    this.#emitter.remove(hearing.listener);
-    this.#hearings.delete(hearing);
+    this.#emitter.remove(hearing);
     for (const wish of hearing.wishes) this.#hub.network.unwant(wish);
   }
 
@@ -140,8 +135,7 @@ export class Subscriptions implements Hearer {
 
   #add(hearing: Hearing): void {
     const { network, snapshots, history } = this.#hub;
-    this.#emitter.add(hearing.listener);
-    this.#hearings.add(hearing);
+    this.#emitter.add(hearing);
     for (const wish of hearing.wishes) network.want(wish);
     for (const wish of hearing.wishes) {
       if (wish.since === "last") snapshots.give(wish);
@@ -154,12 +148,12 @@ export class Subscriptions implements Hearer {
     const { passage } = this.#hub;
     wish.isReading = true;
     void history.serve(wish, wish.start ?? "all", {
-      isWanted: () => hearing.listener.active,
+      isWanted: () => hearing.active,
       take: ({ name, data, origin, id }, ts) => {
         const meta: Meta = { name, origin, id, ts };
         return new Promise<void>((passed) => {
           const go = (staying: unknown): void => {
-            wish.onDirected?.(staying, meta, undefined);
+            hearing.directed(wish, staying, meta, undefined);
             passed();
           };
           passage.staying(name, data, meta, go, passed);

@@ -1,10 +1,11 @@
 import type { CommandDef, Contract, EventDef, Schema } from "../core/contract.ts";
 import { defsOf } from "../core/define-contract.ts";
-import { isThenable } from "../core/emitter.ts";
+import { isThenable, Line } from "../core/emitter.ts";
 import { EventsError, type EventsErrorCode } from "../core/errors.ts";
 import { streamFieldsOf, type StreamFields } from "../core/stream-fields.ts";
-import { matches } from "../core/topic.ts";
+import { isPattern, matches } from "../core/topic.ts";
 import type { SendPolicy } from "../session/messages.ts";
+import type { Meta } from "./event-bus.ts";
 
 /** Gives back the checked value, or throws INVALID_PAYLOAD or INVALID_REPLY. */
 export type Check = (data: unknown) => unknown;
@@ -25,6 +26,10 @@ export interface Rule {
   readonly replyStreams?: StreamFields | undefined;
   readonly idempotent: boolean;
   readonly timeoutMs: number;
+  /** Who hears it on this bus. */
+  readonly line: Line<Meta>;
+  /** What is known of each event that this bus sends itself: kept by the passage. */
+  ownMeta: Meta | undefined;
 }
 
 export interface Topic {
@@ -33,6 +38,8 @@ export interface Topic {
   readonly contract: string | undefined;
   readonly event: Rule | undefined;
   readonly command: Rule | undefined;
+  /** How this bus itself sends it; undefined where it may not. */
+  readonly own: Rule | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -50,13 +57,14 @@ export class Topics {
   /** The largest message that a contract asks for; 0 where none says. */
   readonly maxBytes: number;
   readonly #topics: Map<string, Topic> = new Map<string, Topic>();
+  #hasStored: boolean = false;
 
-  constructor(contracts: readonly Contract[]) {
+  constructor(contracts: readonly Contract[], role: string = "") {
     this.contracts = contracts;
     const roles = new Set<string>();
     let maxBytes = 0;
     for (const contract of contracts) {
-      for (const topic of compile(contract)) {
+      for (const topic of compile(contract, role)) {
         const other = this.#topics.get(topic.name);
         if (other !== undefined) {
           throw new TypeError(
@@ -67,6 +75,7 @@ export class Topics {
         for (const rule of [topic.event, topic.command]) {
           for (const role of [...(rule?.from ?? []), ...(rule?.to ?? [])]) roles.add(role);
           maxBytes = Math.max(maxBytes, rule?.policy.maxBytes ?? 0);
+          this.#hasStored ||= rule?.policy.delivery === "durable";
         }
       }
     }
@@ -104,6 +113,8 @@ export class Topics {
 
   /** Does the pattern name events that are stored? */
   hasDurable(pattern: string): boolean {
+    if (!this.#hasStored) return false;
+    if (!isPattern(pattern)) return this.isDurable(pattern);
     return this.names().some((name) => this.isDurable(name) && matches(pattern, name));
   }
 
@@ -114,11 +125,12 @@ export class Topics {
 }
 
 /** The direction in which `role` may send the topic: as an event before as a command. */
-export function ruleFor(topic: Topic, role: string): Rule | undefined {
-  return [topic.event, topic.command].find((rule) => rule !== undefined && (rule.from?.has(role) ?? true));
+export function ruleFor({ event, command }: Pick<Topic, "event" | "command">, role: string): Rule | undefined {
+  if (event !== undefined && (event.from === undefined || event.from.has(role))) return event;
+  return command !== undefined && (command.from === undefined || command.from.has(role)) ? command : undefined;
 }
 
-function compile(contract: Contract): Topic[] {
+function compile(contract: Contract, role: string): Topic[] {
   return Object.entries(contract.table).map(([name, entry]) => {
     let event: Rule | undefined;
     let command: Rule | undefined;
@@ -126,7 +138,7 @@ function compile(contract: Contract): Topic[] {
       if (def.kind === "event") event = eventRule(name, def, contract);
       else command = commandRule(name, def);
     }
-    return { name, contract: contract.id, event, command };
+    return { name, contract: contract.id, event, command, own: ruleFor({ event, command }, role) };
   });
 }
 
@@ -191,12 +203,8 @@ function commandRule(name: string, def: CommandDef<unknown, unknown>): Rule {
 
 function openTopic(name: string): Topic {
   const policy: SendPolicy = { name, delivery: "reliable", lane: "main", maxBytes: DEFAULT_MAX_BYTES };
-  return {
-    name,
-    contract: undefined,
-    event: bare(name, "event", policy),
-    command: bare(name, "command", policy),
-  };
+  const event = bare(name, "event", policy);
+  return { name, contract: undefined, event, command: bare(name, "command", policy), own: event };
 }
 
 function bare(name: string, kind: Rule["kind"], policy: SendPolicy): Rule {
@@ -212,6 +220,8 @@ function bare(name: string, kind: Rule["kind"], policy: SendPolicy): Rule {
     checkReply: asIs,
     idempotent: false,
     timeoutMs: DEFAULT_TIMEOUT_MS,
+    line: new Line(name),
+    ownMeta: undefined,
   };
 }
 

@@ -34,7 +34,7 @@ export function nextMessage(
       resolve(data);
     };
     hearing = listen(name, take, { ...rest, once: true });
-    if (!hearing.listener.active) return; // `since` has brought it already.
+    if (!hearing.active) return; // `since` has brought it already.
     hearing.onClosed = () => refuse("CLOSED", "the bus was closed");
     signal?.addEventListener("abort", cancel, { once: true });
     if (timeoutMs !== undefined) {

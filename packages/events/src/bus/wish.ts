@@ -6,6 +6,15 @@ import type { Meta } from "./event-bus.ts";
 import type { BusLink } from "./link.ts";
 import { Position } from "./position.ts";
 
+/** Who is told how a wish of this bus, or of a peer, comes on. */
+export interface WishOwner {
+  /** A peer answered, or is gone. */
+  answered(wish: Wish, link: BusLink): void;
+  /** Of this bus's own: takes what is meant for it alone. */
+  directed?(wish: Wish, data: unknown, meta: Meta, link: BusLink | undefined): void;
+  missed?(gap: Gap): void;
+}
+
 /**
  * Something that is wanted, by a subscription of this bus or by a peer: to hear a pattern, or to be asked a command.
  * Every wish is announced on every link but the one it came from.
@@ -19,19 +28,13 @@ export class Wish {
   /** The link it came over, and its number there; undefined for this bus's own. */
   readonly link: BusLink | undefined;
   readonly remoteId: number;
-  /** Links that were told and have not answered yet. */
-  readonly pending: Set<BusLink> = new Set<BusLink>();
-  /** Links that were told a stored start and have not come to its end: what they send to all may come too early. */
-  readonly catching: Set<BusLink> = new Set<BusLink>();
+  #pending: Set<BusLink> | undefined;
+  #catching: Set<BusLink> | undefined;
   /** The same for what this bus stored itself. */
   isReading: boolean = false;
   /** Of a peer: it was told that its start is complete. */
   isSettled: boolean = false;
-  /** A peer answered, or is gone. */
-  onAnswer: ((link: BusLink) => void) | undefined;
-  /** For this bus's own wish: takes what is meant for it alone. */
-  onDirected: ((data: unknown, meta: Meta, link: BusLink | undefined) => void) | undefined;
-  onGap: ((gap: Gap) => void) | undefined;
+  owner: WishOwner | undefined;
   /** Why a peer does not let this side hear it. */
   refusal: EventsError | undefined;
   #position: Position | undefined;
@@ -59,6 +62,20 @@ export class Wish {
     return this.since !== undefined && this.since !== "last";
   }
 
+  /** Links that were told and have not answered yet. */
+  get pending(): Set<BusLink> {
+    return (this.#pending ??= new Set());
+  }
+
+  get isPending(): boolean {
+    return this.#pending !== undefined && this.#pending.size > 0;
+  }
+
+  /** Links that were told a stored start and have not come to its end: what they send to all may come too early. */
+  get catching(): Set<BusLink> {
+    return (this.#catching ??= new Set());
+  }
+
   /** How far it has come in what is stored. */
   get position(): Position {
     return (this.#position ??= new Position());
@@ -71,10 +88,10 @@ export class Wish {
   }
 
   isCatching(from: BusLink | undefined): boolean {
-    return from === undefined ? this.isReading : this.catching.has(from);
+    return from === undefined ? this.isReading : this.#catching?.has(from) === true;
   }
 
   answered(link: BusLink): void {
-    if (this.pending.delete(link)) this.onAnswer?.(link);
+    if (this.#pending?.delete(link) === true) this.owner?.answered(this, link);
   }
 }

@@ -5,11 +5,20 @@ export interface Listener<M> {
   readonly hear: (data: unknown, meta: M) => unknown;
   /** False once stopped: a dispatch that is under way skips it. */
   active: boolean;
+  /** When it subscribed: set by the emitter. */
+  order: number;
 }
 
-interface Ordered<M> extends Listener<M> {
-  /** When it subscribed. Set by the emitter. */
-  order: number;
+/** A name that is dispatched again and again: who hears it is looked up when listeners came or went, and not before. */
+export class Line<M> {
+  readonly name: string;
+  list: readonly Listener<M>[] = NONE;
+  /** The emitter's `version` that `list` was made at. */
+  version: number = -1;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 const NONE: readonly never[] = [];
@@ -21,13 +30,14 @@ const RESOLVED_LIMIT = 10_000;
  * Local dispatch. Rules: (1) subscription order, names and patterns mixed; (2) lists are replaced, never changed, so a
  * dispatch walks the list it began with and copies nothing; (3) a fault of one listener goes to `onFault` alone.
  */
-export class Emitter<M> {
+export class Emitter<M, L extends Listener<M> = Listener<M>> {
   readonly #onFault: (fault: unknown, name: string) => void;
-  readonly #exact: Map<string, readonly Ordered<M>[]> = new Map<string, readonly Ordered<M>[]>();
-  #patterns: readonly Ordered<M>[] = NONE;
-  readonly #resolved: Map<string, readonly Ordered<M>[]> = new Map<string, readonly Ordered<M>[]>();
+  readonly #exact: Map<string, readonly L[]> = new Map<string, readonly L[]>();
+  #patterns: readonly L[] = NONE;
+  readonly #resolved: Map<string, readonly L[]> = new Map<string, readonly L[]>();
   #count: number = 0;
   #order: number = 0;
+  #version: number = 0;
 
   constructor(onFault: (fault: unknown, name: string) => void) {
     this.#onFault = onFault;
@@ -38,65 +48,79 @@ export class Emitter<M> {
     return this.#count;
   }
 
-  add(listener: Listener<M>): void {
-    const ordered = listener as Ordered<M>;
-    ordered.order = ++this.#order;
+  add(listener: L): void {
+    listener.order = ++this.#order;
     this.#count += 1;
+    this.#version += 1;
     const { pattern } = listener;
     if (isPattern(pattern)) {
-      this.#patterns = [...this.#patterns, ordered];
+      this.#patterns = [...this.#patterns, listener];
       this.#resolved.clear();
       return;
     }
     const before = this.#exact.get(pattern);
-    this.#exact.set(pattern, before === undefined ? [ordered] : [...before, ordered]);
-    this.#resolved.delete(pattern);
+    this.#exact.set(pattern, before === undefined ? [listener] : [...before, listener]);
+    if (this.#resolved.size > 0) this.#resolved.delete(pattern);
   }
 
-  remove(listener: Listener<M>): void {
+  remove(listener: L): void {
     if (!listener.active) return;
     listener.active = false;
     this.#count -= 1;
+    this.#version += 1;
     const { pattern } = listener;
     if (isPattern(pattern)) {
-      this.#patterns = this.#patterns.filter((other) => other !== listener);
+      this.#patterns = without(this.#patterns, listener);
       this.#resolved.clear();
       return;
     }
-    const before = this.#exact.get(pattern) ?? NONE;
-    if (before.length === 1 && before[0] === listener) this.#exact.delete(pattern);
-    else
-      this.#exact.set(
-        pattern,
-        before.filter((other) => other !== listener),
-      );
-    this.#resolved.delete(pattern);
+    const rest = without(this.#exact.get(pattern) ?? NONE, listener);
+    if (rest.length === 0) this.#exact.delete(pattern);
+    else this.#exact.set(pattern, rest);
+    if (this.#resolved.size > 0) this.#resolved.delete(pattern);
+  }
+
+  /** All that subscribed, in order. */
+  all(): L[] {
+    return [...this.#patterns, ...[...this.#exact.values()].flat()].sort(byOrder);
+  }
+
+  /** Those that subscribed under this name or pattern, in order. */
+  under(pattern: string): readonly L[] {
+    if (!isPattern(pattern)) return this.#exact.get(pattern) ?? NONE;
+    return this.#patterns.filter((listener) => listener.pattern === pattern);
   }
 
   /** Who hears `name`, in subscription order. */
-  listeners(name: string): readonly Listener<M>[] {
+  listeners(name: string): readonly L[] {
     if (this.#patterns.length === 0) return this.#exact.get(name) ?? NONE;
     let list = this.#resolved.get(name);
     if (list === undefined) {
       const wide = this.#patterns.filter(({ pattern }) => matches(pattern, name));
-      list = [...wide, ...(this.#exact.get(name) ?? NONE)].sort((a, b) => a.order - b.order);
+      list = [...wide, ...(this.#exact.get(name) ?? NONE)].sort(byOrder);
       if (this.#resolved.size >= RESOLVED_LIMIT) this.#resolved.clear();
       this.#resolved.set(name, list);
     }
     return list;
   }
 
-  dispatch(name: string, data: unknown, meta: M): void {
-    const list = this.listeners(name);
+  dispatch(line: Line<M>, data: unknown, meta: M): void {
+    if (line.version !== this.#version) {
+      line.list = this.listeners(line.name);
+      line.version = this.#version;
+    }
+    const { list } = line;
     for (let i = 0; i < list.length; i++) {
       const listener = list[i] as Listener<M>;
-      if (listener.active) this.call(listener, name, data, meta);
+      if (listener.active) this.call(listener, line.name, data, meta);
     }
   }
 
   call(listener: Listener<M>, name: string, data: unknown, meta: M): void {
     try {
-      const result = listener.hear(data, meta);
+      // Not as a method: what subscribed is no business of the function that hears.
+      const { hear } = listener;
+      const result = hear(data, meta);
       if (result !== undefined && isThenable(result)) {
         result.then(undefined, (fault: unknown) => this.#onFault(fault, name));
       }
@@ -106,12 +130,22 @@ export class Emitter<M> {
   }
 
   clear(): void {
-    for (const list of [this.#patterns, ...this.#exact.values()]) for (const listener of list) listener.active = false;
+    for (const listener of this.all()) listener.active = false;
     this.#patterns = NONE;
     this.#count = 0;
+    this.#version += 1;
     this.#exact.clear();
     this.#resolved.clear();
   }
+}
+
+function byOrder(a: { readonly order: number }, b: { readonly order: number }): number {
+  return a.order - b.order;
+}
+
+function without<L>(list: readonly L[], listener: L): readonly L[] {
+  if (list.length === 1) return list[0] === listener ? NONE : list;
+  return list.filter((other) => other !== listener);
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

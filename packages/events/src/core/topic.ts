@@ -1,6 +1,8 @@
+const STAR = 0x2a;
+
 /** `*` hears everything, `runtime:*` every name that begins with `runtime:`. Only a trailing star means something. */
 export function isPattern(name: string): boolean {
-  return name.endsWith("*");
+  return name.charCodeAt(name.length - 1) === STAR;
 }
 
 export function matches(pattern: string, name: string): boolean {
