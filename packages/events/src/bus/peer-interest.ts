@@ -13,8 +13,8 @@ import { directedPolicy } from "./snapshots.ts";
 import type { Rule, Topic } from "./topics.ts";
 import { Wish } from "./wish.ts";
 
-/** Names whose hearers are remembered. */
-const NAMES_KEPT = 10_000;
+/** Rules whose hearers are remembered. */
+const RULES_KEPT = 10_000;
 /** Readings of stored events for one peer at a time: each holds a file open. The others wait for their turn. */
 const READ_AT_ONCE = 4;
 
@@ -27,7 +27,8 @@ export class PeerInterest {
   readonly #wishes: Map<number, Wish> = new Map<number, Wish>();
   /** Names that the peer answers: how often it said so. */
   readonly #handled: Map<string, number> = new Map<string, number>();
-  readonly #hearers: Map<string, readonly Wish[]> = new Map<string, readonly Wish[]>();
+  /** By rule, not by name: a command and an event of one name go to different roles. */
+  readonly #hearers: Map<Rule, readonly Wish[]> = new Map<Rule, readonly Wish[]>();
   /** Answers to subscriptions of the opening announcement, given when it is complete. */
   #owed: (() => void)[] = [];
   #reading: number = 0;
@@ -245,12 +246,12 @@ export class PeerInterest {
   }
 
   #hearersOf(rule: Rule): readonly Wish[] {
-    let list = this.#hearers.get(rule.name);
+    let list = this.#hearers.get(rule);
     if (list === undefined) {
       const wishes = this.#mayHear(rule) ? [...this.#wishes.values()] : [];
       list = wishes.filter((wish) => wish.as === "hear" && matches(wish.pattern, rule.name));
-      if (this.#hearers.size >= NAMES_KEPT) this.#hearers.clear();
-      this.#hearers.set(rule.name, list);
+      if (this.#hearers.size >= RULES_KEPT) this.#hearers.clear();
+      this.#hearers.set(rule, list);
     }
     return list;
   }

@@ -435,6 +435,29 @@ test("[E-REQ-16] a name that is a command one way and an event the other is each
   expect(() => host.emit("run:both", { n: 1 } as never)).toThrow(/text/);
 });
 
+test.each(["command", "event"])(
+  "[E-REQ-16] of a name that is both, the %s first, a page hears the event and never another page's command",
+  async (first) => {
+    const host = make("host");
+    const [asking, hearing] = [make("ui"), make("ui")];
+    const heard: unknown[] = [];
+    host.handle("run:both", ({ n }) => ({ n }));
+    hearing.on("run:both", (data) => heard.push(data));
+    await join(host, asking);
+    await join(host, hearing);
+    await settle();
+    const ask = () => asking.request("run:both", { n: 1 });
+    if (first === "command") await ask();
+    host.emit("run:both", { text: "one" });
+    await ask();
+    host.emit("run:both", { text: "two" });
+    await settle();
+    expect(heard).toEqual([{ text: "one" }, { text: "two" }]);
+    expect(hearing.faults).toEqual([]);
+    expect(hearing.inspect().links[0]?.violations).toEqual({});
+  },
+);
+
 test("[S6] the caller gets exactly one of seven outcomes, and nothing is left of any of them", async () => {
   const clock = fakeClock();
   const host = make("host", { clock });
