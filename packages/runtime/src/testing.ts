@@ -17,6 +17,10 @@ export interface RunNodeOptions {
   /** Default: a store in memory of its own. */
   blobs?: BlobStore;
   attempt?: number;
+  /** Hears each item as it is emitted; what it returns is what `emit` waits for, as it does for slow readers. */
+  onItem?: (port: string, item: any) => void | Promise<void>;
+  /** Hears each line of the log as it is written. */
+  onLog?: (line: RunNodeResult["logs"][number]) => void;
 }
 
 export interface RunNodeResult {
@@ -64,8 +68,11 @@ export async function runNode(def: AnyNodeDef, options: RunNodeOptions = {}): Pr
   };
   const say =
     (level: LogLevel): Log =>
-    (message, data, from) =>
-      void result.logs.push({ level, message, ...(data === undefined ? {} : { data }), ...from });
+    (message, data, from) => {
+      const line = { level, message, ...(data === undefined ? {} : { data }), ...from };
+      result.logs.push(line);
+      options.onLog?.(line);
+    };
 
   const context: NodeContext<any, any, any> = {
     executionId: "test",
@@ -86,6 +93,7 @@ export async function runNode(def: AnyNodeDef, options: RunNodeOptions = {}): Pr
       }
       check(def, "INVALID_OUTPUT", `item on "${String(port)}"`, declared.schema, item);
       (result.items[port as string] ??= []).push(item);
+      await options.onItem?.(port as string, item);
     },
     progress: (done, total, message) =>
       void result.progress.push({

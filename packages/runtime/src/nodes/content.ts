@@ -1,5 +1,6 @@
 /** A value as bytes: what files, request bodies and stdin take. */
 import type { BlobAccess, BlobRef } from "../blueprint/define-node.ts";
+import { NodeError } from "../errors.ts";
 
 export function isBlobRef(value: unknown): value is BlobRef {
   return (
@@ -46,4 +47,33 @@ export async function allBytes(
     at += part.byteLength;
   }
   return all;
+}
+
+/** Text, or the UTF-8 text of a file or bytes; anything else, more than `limitBytes` and other encodings are refused. */
+export async function textIn(action: string, value: unknown, blob: BlobAccess, limitBytes: number): Promise<string> {
+  const refused = (code: string, state: string): NodeError =>
+    new NodeError(`Cannot ${action}: ${state}`, {
+      code,
+      class: code === "LIMIT" ? "resource" : "user",
+      retryable: false,
+    });
+  const tooLarge = (): NodeError => refused("LIMIT", `it is larger than ${limitBytes} bytes; raise limitBytes`);
+  if (typeof value === "string") {
+    if (Buffer.byteLength(value) > limitBytes) throw tooLarge();
+    return value;
+  }
+  if (!isBlobRef(value) && !(value instanceof Uint8Array)) {
+    throw refused("INVALID_INPUT", `it is ${kindOf(value)}, neither text nor a file; wire one of these`);
+  }
+  const bytes = await allBytes(bytesOf(value, blob), limitBytes, tooLarge);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw refused("ENCODING", "it is not UTF-8; convert it first");
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : `of type ${typeof value}`;
 }
