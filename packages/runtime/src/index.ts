@@ -33,11 +33,11 @@ export {
   type Val,
 } from "./contract.ts";
 export { steerStored, storedExecutions, type StoredExecution } from "./engine/at-rest.ts";
-export { constructs } from "./engine/constructs.ts";
-export type { ConfigReply, ConfigRequest } from "./engine/config-edits.ts";
-export type { ExecutionControl, VerifiedBreakpoint } from "./engine/execution-control.ts";
-export type { Inspected, InspectRequest } from "./engine/inspect.ts";
-export type { ExecutionHistory } from "./engine/recorder.ts";
+export { constructs } from "./engine/plan/constructs.ts";
+export type { ConfigReply, ConfigRequest } from "./engine/control/config-edits.ts";
+export type { ExecutionControl, VerifiedBreakpoint } from "./engine/control/execution-control.ts";
+export type { Inspected, InspectRequest } from "./engine/control/inspect.ts";
+export type { ExecutionHistory } from "./engine/told/recorder.ts";
 export { NodeError, RuntimeError, type RtError, type RuntimeErrorCode } from "./errors.ts";
 export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
 export { describeNode } from "./host/describe.ts";

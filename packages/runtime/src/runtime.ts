@@ -9,22 +9,22 @@ import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
 import type { Blueprint } from "./blueprint/model.ts";
 import type { Breakpoint, ExecState, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
-import { checkInputs, inputsText } from "./engine/blueprint-inputs.ts";
 import { systemClock } from "./engine/clock.ts";
-import { constructs } from "./engine/constructs.ts";
+import type { ExecutionControl } from "./engine/control/execution-control.ts";
+import { StandIns, type StandInOptions } from "./engine/control/stand-ins.ts";
 import { entryOf, stuckEntry, type ExecutionEntry } from "./engine/entries.ts";
-import type { ExecutionControl } from "./engine/execution-control.ts";
 import { Execution } from "./engine/execution.ts";
-import { readFileInputs } from "./engine/file-input.ts";
 import { HOST_CONCURRENCY, type EngineHost } from "./engine/host.ts";
 import { Keeper } from "./engine/keeper.ts";
 import { Listeners } from "./engine/listeners.ts";
-import type { Plan } from "./engine/plan.ts";
-import { Plans, type BlueprintTarget } from "./engine/plans.ts";
-import type { OnUnknown } from "./engine/recall.ts";
-import type { ExecutionHistory } from "./engine/recorder.ts";
-import { HostLocks, HostSlots, Pace } from "./engine/slots.ts";
-import { StandIns, type StandInOptions } from "./engine/stand-ins.ts";
+import { constructs } from "./engine/plan/constructs.ts";
+import type { Plan } from "./engine/plan/plan.ts";
+import { Plans, type BlueprintTarget } from "./engine/plan/plans.ts";
+import type { OnUnknown } from "./engine/run/recall.ts";
+import { HostLocks, HostSlots, Pace } from "./engine/run/slots.ts";
+import type { ExecutionHistory } from "./engine/told/recorder.ts";
+import { checkInputs, inputsText } from "./engine/values/blueprint-inputs.ts";
+import { readFileInputs } from "./engine/values/file-input.ts";
 import { RuntimeError } from "./errors.ts";
 import type { OpenFile } from "./journal/data-folder.ts";
 import type { Retention, Unfinished } from "./journal/execution-store.ts";
@@ -34,7 +34,7 @@ import { Pool } from "./pool/pool.ts";
 import { secretsFrom, type SecretSource } from "./secrets/index.ts";
 
 export type { ExecutionEntry } from "./engine/entries.ts";
-export type { BlueprintTarget } from "./engine/plans.ts";
+export type { BlueprintTarget } from "./engine/plan/plans.ts";
 
 export interface RuntimeOptions {
   /** Folder of Blueprints; inputs of type `file` may name files below it. Default: the current folder. */

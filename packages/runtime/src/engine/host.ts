@@ -2,8 +2,8 @@ import type { Clock } from "@atomiton/events";
 
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { OnUnknown } from "./recall.ts";
-import type { HostLocks, HostSlots, Pace } from "./slots.ts";
+import type { OnUnknown } from "./run/recall.ts";
+import type { HostLocks, HostSlots, Pace } from "./run/slots.ts";
 
 /** What all executions of one `Runtime` share. */
 export interface EngineHost {

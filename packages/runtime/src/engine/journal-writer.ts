@@ -14,12 +14,12 @@ import type { ExecutionJournal } from "../journal/execution-journal.ts";
 import type { Past } from "../journal/past.ts";
 import type { ExecutionRecord, FinalState, StoredValue, StoredValues } from "../journal/records.ts";
 import { storeValue, storeValues, type ValueStore } from "../journal/stored-values.ts";
-import type { Attempt } from "./attempt.ts";
-import type { Redact } from "./redact.ts";
-import { pathOf, type Scope, type Values } from "./scope.ts";
-import { NODE_STATES } from "./states.ts";
-import { redacted, sizeOf } from "./values.ts";
-import type { AbsoluteWait } from "./waits.ts";
+import type { Attempt } from "./run/attempt.ts";
+import { pathOf, type Scope, type Values } from "./run/scope.ts";
+import { NODE_STATES } from "./run/states.ts";
+import type { AbsoluteWait } from "./run/waits.ts";
+import type { Redact } from "./values/redact.ts";
+import { redacted, sizeOf } from "./values/values.ts";
 
 /** Heartbeats of one instance are recorded no more often, ms. */
 const HEARTBEAT_MS = 1_000;

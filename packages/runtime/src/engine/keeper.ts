@@ -12,11 +12,11 @@ import { loadValues, storeValues } from "../journal/stored-values.ts";
 import { killLeftovers } from "../process/leftovers.ts";
 import { failureOf, type Execution } from "./execution.ts";
 import { valueStore } from "./journal-writer.ts";
-import type { Plan } from "./plan.ts";
-import type { BlueprintTarget } from "./plans.ts";
-import type { ExecutionHistory } from "./recorder.ts";
-import { makeRedact } from "./redact.ts";
-import type { Values } from "./scope.ts";
+import type { Plan } from "./plan/plan.ts";
+import type { BlueprintTarget } from "./plan/plans.ts";
+import type { Values } from "./run/scope.ts";
+import type { ExecutionHistory } from "./told/recorder.ts";
+import { makeRedact } from "./values/redact.ts";
 
 export interface KeeperOptions {
   readonly dir: string;

@@ -1,6 +1,6 @@
 /** Answers the commands that steer an execution and look into it. */
 import type { ExecState, RuntimeCommands, Val } from "../contract.ts";
-import type { ExecutionControl } from "../engine/execution-control.ts";
+import type { ExecutionControl } from "../engine/control/execution-control.ts";
 import { RuntimeError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import { notYet } from "./refusals.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 
 import { port } from "../../src/blueprint/define-node.ts";
-import { backoffMs, isWorthRetrying, toRtError } from "../../src/engine/failure.ts";
+import { backoffMs, isWorthRetrying, toRtError } from "../../src/engine/run/failure.ts";
 import { NodeError, RuntimeError, type RtError } from "../../src/errors.ts";
 import { bench, Gate, node } from "./kit.ts";
 

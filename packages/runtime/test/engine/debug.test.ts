@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 
 import type { Breakpoint, StopInfo } from "../../src/contract.ts";
-import type { ExecutionControl } from "../../src/engine/execution-control.ts";
+import type { ExecutionControl } from "../../src/engine/control/execution-control.ts";
 import { settled } from "./fake-clock.ts";
 import { bench, blueprint, Gate, node, type Bench } from "./kit.ts";
 

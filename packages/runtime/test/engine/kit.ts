@@ -4,7 +4,7 @@ import { openBlobStore } from "../../src/blobs/blob-store.ts";
 import { createCatalog } from "../../src/blueprint/catalog.ts";
 import { defineNode, port, type AnyNodeDef } from "../../src/blueprint/define-node.ts";
 import type { RuntimeMessage } from "../../src/contract.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { NodeError } from "../../src/errors.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { Runtime, type RuntimeOptions } from "../../src/runtime.ts";

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { createCatalog, type NodeCatalog } from "../../src/blueprint/catalog.ts";
 import { examine } from "../../src/blueprint/draft.ts";
 import { parseBlueprint } from "../../src/blueprint/parse.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { Runtime } from "../../src/runtime.ts";
 import { give } from "./kit.ts";
 

@@ -8,7 +8,7 @@ import { openBlobStore } from "../../src/blobs/blob-store.ts";
 import { parseBlueprint } from "../../src/blueprint/parse.ts";
 import type { RuntimeMessage } from "../../src/contract.ts";
 import { runtimeContract } from "../../src/contract.ts";
-import { makeRedact } from "../../src/engine/redact.ts";
+import { makeRedact } from "../../src/engine/values/redact.ts";
 import { Runtime } from "../../src/runtime.ts";
 import { settled } from "./fake-clock.ts";
 import { bench, blueprint, Gate, node, type Bench } from "./kit.ts";

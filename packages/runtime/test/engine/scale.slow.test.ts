@@ -4,9 +4,9 @@ import { openBlobStore } from "../../src/blobs/blob-store.ts";
 import { createCatalog } from "../../src/blueprint/catalog.ts";
 import type { Blueprint, NodeDecl, Ref } from "../../src/blueprint/model.ts";
 import { systemClock } from "../../src/engine/clock.ts";
-import { compile } from "../../src/engine/compile.ts";
+import { compile } from "../../src/engine/plan/compile.ts";
 import { Execution } from "../../src/engine/execution.ts";
-import { HostLocks, HostSlots, Pace } from "../../src/engine/slots.ts";
+import { HostLocks, HostSlots, Pace } from "../../src/engine/run/slots.ts";
 import { Pool } from "../../src/pool/pool.ts";
 import { bench, fail, give, take } from "./kit.ts";
 

@@ -9,7 +9,7 @@ import {
   isFinalNode,
   NODE_STATES,
   NODE_STEPS,
-} from "../../src/engine/states.ts";
+} from "../../src/engine/run/states.ts";
 
 const nodeNumber = (state: NodeState): number => NODE_STATES.indexOf(state);
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { openBlobStore } from "../../src/blobs/blob-store.ts";
 import { createCatalog } from "../../src/blueprint/catalog.ts";
 import type { RuntimeMessage } from "../../src/contract.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { Runtime } from "../../src/runtime.ts";
 import { give } from "./kit.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 
 import { port } from "../../src/blueprint/define-node.ts";
-import { QUEUE_BYTES, QUEUE_ITEMS, StreamQueue } from "../../src/engine/stream-queue.ts";
+import { QUEUE_BYTES, QUEUE_ITEMS, StreamQueue } from "../../src/engine/streams/stream-queue.ts";
 import { NodeError } from "../../src/errors.ts";
 import { bench, Gate, node } from "./kit.ts";
 

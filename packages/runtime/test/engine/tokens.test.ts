@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 
 import { createCatalog } from "../../src/blueprint/catalog.ts";
 import { parseBlueprint } from "../../src/blueprint/parse.ts";
-import { compile } from "../../src/engine/compile.ts";
-import { collectInputs, whyNotReady } from "../../src/engine/inputs.ts";
-import { makeScope } from "../../src/engine/scope.ts";
-import { CANCELLED, COMPLETED, FAILED, SKIPPED } from "../../src/engine/states.ts";
+import { compile } from "../../src/engine/plan/compile.ts";
+import { collectInputs, whyNotReady } from "../../src/engine/run/inputs.ts";
+import { makeScope } from "../../src/engine/run/scope.ts";
+import { CANCELLED, COMPLETED, FAILED, SKIPPED } from "../../src/engine/run/states.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { bench, blueprint, fail, Gate, give, node, take } from "./kit.ts";
 

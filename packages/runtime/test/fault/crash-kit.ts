@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 
 import { createCatalog } from "../../src/blueprint/catalog.ts";
 import type { AnyNodeDef } from "../../src/blueprint/define-node.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { Runtime, type RuntimeOptions } from "../../src/runtime.ts";
 import { blueprint, give, node } from "../engine/kit.ts";

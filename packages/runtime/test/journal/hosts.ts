@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect } from "vitest";
 import { createCatalog } from "../../src/blueprint/catalog.ts";
 import type { AnyNodeDef } from "../../src/blueprint/define-node.ts";
 import type { RuntimeMessage } from "../../src/contract.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { Runtime, type RuntimeOptions } from "../../src/runtime.ts";
 import { FakeClock } from "../engine/fake-clock.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import { checkBlueprint, createCatalog, parseBlueprint } from "../../src/blueprint/index.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { openLibrary } from "../../src/library/index.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 

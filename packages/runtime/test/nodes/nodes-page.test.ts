@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 
 import type { Ports } from "../../src/blueprint/define-node.ts";
-import { constructs } from "../../src/engine/constructs.ts";
+import { constructs } from "../../src/engine/plan/constructs.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
 import { nodesPage } from "./nodes-page.ts";
 

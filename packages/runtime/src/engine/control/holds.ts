@@ -1,0 +1,228 @@
+/**
+ * What is held, and how it goes on: pauses, steps, and instances that stand at breakpoints. Rules:
+ * 1. Whoever stands still holds neither slot nor lock; it goes on where it stood, once.
+ * 2. A stop is told last: whoever hears of it may resume, or cancel.
+ * 3. After a wait for a condition everything is asked again: the execution may have been paused or cancelled.
+ */
+import { RuntimeError } from "../../errors.ts";
+import { GRACE_MS } from "../host.ts";
+import type { PlanNode } from "../plan/plan.ts";
+import type { Attempt, Outcome } from "../run/attempt.ts";
+import { CancelReason, mayRetry } from "../run/failure.ts";
+import type { Ready } from "../run/ready.ts";
+import type { Scheduler } from "../run/scheduler.ts";
+import type { Scope } from "../run/scope.ts";
+import { HELD, READY, RUNNING } from "../run/states.ts";
+import { hasFlowed } from "../streams/region.ts";
+import type { Hit } from "./breakpoints.ts";
+import type { StepKind } from "./control.ts";
+import { attemptsIn } from "./locate.ts";
+import { edgePlace, overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
+import type { Stop } from "./stops.ts";
+
+export class Holds {
+  readonly #scheduler: Scheduler;
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  /** From here on no attempt starts; `now`: those that may be repeated are ended, and begin again later. */
+  hold(now: boolean): void {
+    this.#scheduler.control.hold();
+    for (const entry of this.#scheduler.ready.drain()) this.#scheduler.queue(entry);
+    if (now) {
+      const reason = new CancelReason(
+        "pause",
+        "the execution is being paused",
+        this.#scheduler.host.clock.now(),
+        GRACE_MS,
+      );
+      for (const attempt of attemptsIn(this.#scheduler.root)) {
+        const { scope, node, stop } = attempt;
+        const mayRepeat = node.kind === "node" && node.effect !== "write" && !hasFlowed(scope, node);
+        if (mayRepeat && !stop) attempt.abort(reason);
+      }
+    }
+    this.#scheduler.turn();
+  }
+
+  /** Goes on: what was held starts, in order, and every stop is left. */
+  unhold(): void {
+    const kept = this.#scheduler.control.release();
+    for (const stop of this.#scheduler.stops.all()) this.#leave(stop);
+    this.#requeue(kept);
+    this.#scheduler.turn();
+  }
+
+  /** Goes on with everything that stands at no other stop. */
+  resumeFrom(stop: Stop): void {
+    const kept = this.#scheduler.control.release();
+    this.#leave(stop);
+    this.#requeue(kept);
+    this.#scheduler.turn();
+  }
+
+  /** Leaves one stop; what it holds goes on as far as the execution does. */
+  leave(stop: Stop): void {
+    this.#leave(stop);
+    this.#scheduler.turn();
+  }
+
+  /** Lets one instance go on, or its scope, and stops at what follows. */
+  step(kind: StepKind, scope: Scope, node: number): void {
+    this.#requeue(this.#scheduler.control.step(kind, scope, node));
+    for (const stop of this.#scheduler.stops.all()) {
+      if (this.#scheduler.control.mayStart(stop.scope, stop.node)) this.#leave(stop);
+    }
+    this.#scheduler.turn();
+  }
+
+  #requeue(entries: readonly Ready[]): void {
+    for (const entry of entries) {
+      if (entry.scope.state[entry.node] === HELD && !entry.scope.attempts.has(entry.node)) {
+        this.#scheduler.transitions.node(entry.scope, entry.node, READY);
+      }
+      this.#scheduler.queue(entry);
+    }
+  }
+
+  #leave(stop: Stop): void {
+    this.#scheduler.stops.close(stop);
+    // Whoever heard of it may have cancelled the execution.
+    if (!stop.scope.ending) stop.go();
+  }
+
+  /** Asked once, when an attempt is prepared. False: it is held, and told to proceed later. */
+  mayRun(attempt: Attempt): boolean {
+    const { control, breakpoints } = this.#scheduler;
+    if (!control.isHolding && breakpoints.isEmpty) return true;
+    const { scope, node } = attempt;
+    if (!control.mayStart(scope, node.id)) {
+      this.#takeBack(attempt);
+      return false;
+    }
+    const isTarget = control.takeMark(scope, node.id);
+    const hit = breakpoints.meet(placeOf(attempt, "before"));
+    if (!hit) {
+      if (isTarget) this.#stopBefore(attempt, undefined);
+      return !isTarget;
+    }
+    void hit.then((found) => {
+      if (attempt.isOver) return;
+      if (attempt.aborted || (!found && !isTarget && control.mayStart(scope, node.id))) attempt.proceed();
+      else if (found || isTarget) this.#stopBefore(attempt, found);
+      else this.#takeBack(attempt);
+    });
+    return false;
+  }
+
+  /** Prepared, and not to start now: it will be prepared anew. */
+  #takeBack(attempt: Attempt): void {
+    const { scope, node } = attempt;
+    this.#scheduler.release(attempt);
+    this.startOver(scope, node);
+    this.#scheduler.turn();
+  }
+
+  /** The same attempt again, when it may. */
+  startOver(scope: Scope, node: PlanNode): void {
+    scope.token[node.id] = 0;
+    scope.attempt[node.id]!--;
+    if (scope.state[node.id] === RUNNING) this.#scheduler.transitions.node(scope, node.id, READY);
+    this.#scheduler.queue({ scope, node: node.id, weight: node.weight });
+  }
+
+  #stopBefore(attempt: Attempt, hit: Hit | undefined): void {
+    const { scope, node } = attempt;
+    this.#standStill(attempt);
+    const go = (): void => {
+      attempt.stop = undefined;
+      attempt.isReleased = true;
+      this.#scheduler.queue({ scope, node: node.id, weight: node.weight });
+    };
+    const override = (port: string, value: unknown): void => overrideInput(attempt, port, value);
+    const values = valuesOf(attempt);
+    this.#open({ at: "before", scope, node: node.id, attempt, values, override, go }, attempt.path, hit);
+  }
+
+  /** Undefined at once where no breakpoint stands. */
+  meetAfter(attempt: Attempt, outcome: Outcome): Promise<Hit | undefined> | undefined {
+    const { breakpoints } = this.#scheduler;
+    if (outcome.kind === "completed") return breakpoints.meet(placeOf(attempt, "after", outcome));
+    if (outcome.kind !== "failed" || attempt.prepared === undefined) return undefined;
+    const { node, scope } = attempt;
+    const isUncaught = !mayRetry(node, attempt.number, outcome.error) && !this.#scheduler.isHandled(scope, node);
+    return breakpoints.meet(placeOf(attempt, "error", outcome, isUncaught));
+  }
+
+  /** The outcome is there, and nobody has it. */
+  stopAfter(attempt: Attempt, outcome: Delivered, hit: Hit): void {
+    this.#standStill(attempt);
+    let edited = outcome;
+    const values = valuesOf(attempt, outcome);
+    const { scope, node, path } = attempt;
+    const at = outcome.kind === "completed" ? "after" : "error";
+    const override = (port: string, value: unknown): void => {
+      edited = overrideOutput(attempt, edited, port, value);
+      values.out = { ...edited.outputs };
+    };
+    const go = (): void => {
+      attempt.stop = undefined;
+      this.#scheduler.deliver(attempt, edited);
+    };
+    this.#open({ at, scope, node: node.id, attempt, values, override, go }, path, hit);
+  }
+
+  /** It stands still, and holds nothing that others could use. */
+  #standStill(attempt: Attempt): void {
+    const { scope, node } = attempt;
+    if (scope.state[node.id] === RUNNING) this.#scheduler.progress.running--;
+    this.#scheduler.transitions.node(scope, node.id, HELD);
+    this.#scheduler.giveBack(attempt);
+  }
+
+  /** `hit` undefined: it stops because of a step. */
+  #open(stop: Omit<Stop, "info">, path: string, hit: Hit | undefined): void {
+    const { attempt, at } = stop;
+    const allStopped = hit === undefined || hit.suspend === "all";
+    if (hit && allStopped) this.#scheduler.facts.stopped();
+    const opened = this.#scheduler.stops.open(stop, {
+      reason: hit === undefined ? this.#scheduler.control.reason : at === "error" ? "error" : "breakpoint",
+      breakpointIds: [...(hit?.breakpointIds ?? [])],
+      path,
+      attempt: attempt?.number ?? 0,
+      allStopped,
+      ...(hit?.conditionError === undefined ? {} : { conditionError: hit.conditionError }),
+    });
+    if (attempt) attempt.stop = opened;
+    this.#scheduler.stops.tell(opened);
+    this.#scheduler.turn();
+  }
+
+  /** False: no breakpoint stands where the value would enter. */
+  meetEdge(scope: Scope, from: number, target: number): boolean {
+    const place = edgePlace(scope, from, target);
+    const hit = place && this.#scheduler.breakpoints.meet(place);
+    if (!hit) return false;
+    const go = (): void => this.#scheduler.putToken(scope, from, target);
+    this.#scheduler.preparing++;
+    void hit.then((found) => {
+      this.#scheduler.preparing--;
+      if (found && !scope.ending) {
+        const override = (): never => {
+          throw new RuntimeError(
+            "E_STATE",
+            `Cannot override the value that enters "${place.path}": others read it too; stop before "${place.path}" instead`,
+          );
+        };
+        const values = place.values();
+        this.#open({ at: "edge", scope, node: target, attempt: undefined, values, override, go }, place.path, found);
+      } else {
+        go();
+        this.#scheduler.turn();
+      }
+    });
+    return true;
+  }
+}
