@@ -57,6 +57,7 @@ import { nextMessage, openStream } from "./waits.ts";
 type Options = BusOptions & { contract?: Contract; contracts?: readonly Contract[] };
 
 const PLAIN: OnOptions = Object.freeze({});
+const ONCE: OnOptions = Object.freeze({ once: true });
 const LIMITS: Required<BusLimits> = { subscriptions: 10_000, requests: 1_024, waiting: 1_000, violations: 100 };
 
 /** The bus behind `EventBus`: names and payloads are checked here at run time, typed there. */
@@ -126,8 +127,8 @@ class Bus implements Hub {
     return subscriptionOf(() => hearing.stop(), hearing.whenReady());
   }
 
-  once(name: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = {}): Subscription {
-    return this.on(name, hear, { ...options, once: true });
+  once(name: string, hear: (data: any, meta: Meta) => unknown, options: OnOptions = PLAIN): Subscription {
+    return this.on(name, hear, options === PLAIN ? ONCE : { ...options, once: true });
   }
 
   off(pattern: string, hear: (data: any, meta: Meta) => unknown): void {
@@ -234,7 +235,7 @@ class Bus implements Hub {
     this.#assertOpen("connect", transport.name);
     this.#sayOpen();
     const link = new BusLink(this, transport, policy);
-    this.network.add(link);
+    this.network.add(link, this.subscriptions.wishes());
     this.network.changed(link);
     link.start();
     return link;

@@ -30,6 +30,10 @@ export class Handlers {
     return [...this.#handlers.keys()];
   }
 
+  get size(): number {
+    return this.#handlers.size;
+  }
+
   has(name: string): boolean {
     return this.#handlers.has(name);
   }

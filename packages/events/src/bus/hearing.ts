@@ -1,6 +1,7 @@
 import type { Listener } from "../core/emitter.ts";
 import type { EventsError } from "../core/errors.ts";
 import { compileWhere, fits, isPattern, type Match } from "../core/topic.ts";
+import type { Since, Where } from "../session/messages.ts";
 import type { Gap } from "../session/session.ts";
 import type { Meta, OnOptions, Subscription } from "./event-bus.ts";
 import type { BusLink } from "./link.ts";
@@ -26,7 +27,6 @@ export class Hearing implements Listener<Meta>, WishOwner {
   readonly hear: (data: unknown, meta: Meta) => unknown;
   active: boolean = true;
   order: number = 0;
-  readonly wishes: readonly Wish[];
   readonly onGap: ((gap: Gap) => void) | undefined;
   /** Told when the bus ends it. */
   onClosed: ((why: EventsError) => void) | undefined;
@@ -35,10 +35,13 @@ export class Hearing implements Listener<Meta>, WishOwner {
   /** Hears replays too. */
   readonly replayed: boolean;
   readonly #hearer: Hearer;
+  readonly #where: Where | undefined;
+  readonly #since: Since | undefined;
   readonly #match: Match | undefined;
   readonly #once: boolean;
   /** By pattern of their wish; undefined without `since`. */
   readonly #gates: Map<string, SinceGate> | undefined;
+  #wishes: readonly Wish[] | undefined;
   #waiters: (() => void)[] | undefined;
   #isDirected: boolean = false;
 
@@ -50,30 +53,53 @@ export class Hearing implements Listener<Meta>, WishOwner {
     this.onGap = onGap;
     this.replayed = options.replayed ?? false;
     this.#once = once;
+    this.#where = where;
+    this.#since = since;
     this.#match = compileWhere(where);
-    const isPlain = since === undefined && !once && this.#match === undefined && !hearer.hasDurable(pattern);
-    this.hear = isPlain ? hear : (data, meta) => this.#hear(data, meta);
-    if (since !== "last") {
-      this.wishes = [new Wish("hear", pattern, where, since)];
-    } else {
-      const names = isPattern(pattern) ? hearer.namesOf(pattern) : [pattern];
-      this.wishes = names.map((name) => new Wish("hear", name, where, since));
-      this.#gates = new Map(
-        this.wishes.map((wish) => [
-          wish.pattern,
-          new SinceGate(
-            wish,
-            (data, meta) => this.#deliver(data, meta),
-            (gap) => this.onGap?.(gap),
-          ),
-        ]),
-      );
-    }
-    for (const wish of this.wishes) wish.owner = this;
+    const isPlain = since === undefined && this.#match === undefined && !hearer.hasDurable(pattern);
+    if (!isPlain) this.hear = (data, meta) => this.#hear(data, meta);
+    else this.hear = once ? (data, meta) => this.#deliver(data, meta) : hear;
+    if (since !== "last") return;
+    this.#gates = new Map(
+      this.wishes.map((wish) => [
+        wish.pattern,
+        new SinceGate(
+          wish,
+          (data, meta) => this.#deliver(data, meta),
+          (gap) => this.onGap?.(gap),
+        ),
+      ]),
+    );
+  }
+
+  /** What others are told of it. Made when there is somebody to tell: most subscriptions of a bus without links end before. */
+  get wishes(): readonly Wish[] {
+    return (this.#wishes ??= this.#makeWishes());
+  }
+
+  /** It wants what happens from now on, and nothing that was before. */
+  get isLive(): boolean {
+    return this.#since === undefined;
+  }
+
+  /** Somebody was told of it. */
+  get isAnnounced(): boolean {
+    return this.#wishes !== undefined;
+  }
+
+  #makeWishes(): readonly Wish[] {
+    const { pattern } = this;
+    const names = this.#since === "last" && isPattern(pattern) ? this.#hearer.namesOf(pattern) : [pattern];
+    return names.map((name) => {
+      const wish = new Wish("hear", name, this.#where, this.#since);
+      wish.owner = this;
+      return wish;
+    });
   }
 
   get isReady(): boolean {
-    for (const wish of this.wishes) if (wish.isPending || wish.isReading) return false;
+    if (this.#wishes === undefined) return true;
+    for (const wish of this.#wishes) if (wish.isPending || wish.isReading) return false;
     return true;
   }
 

@@ -1,4 +1,4 @@
-import type { EventExtra, Origin } from "../session/messages.ts";
+import type { Address, EventExtra, Origin } from "../session/messages.ts";
 import type { Gap, LinkState } from "../session/session.ts";
 import type { BusLink } from "./link.ts";
 import { isMeant, isRouted, type Way } from "./route.ts";
@@ -22,8 +22,10 @@ export class Network {
     this.#role = role;
   }
 
-  add(link: BusLink): void {
+  /** `own`: what this bus's subscriptions want, which they keep themselves. */
+  add(link: BusLink, own: Iterable<Wish>): void {
     this.links.add(link);
+    for (const wish of own) link.announcer.add(wish);
     for (const wish of this.#wishes) link.announcer.add(wish);
   }
 
@@ -33,11 +35,18 @@ export class Network {
 
   want(wish: Wish): void {
     this.#wishes.add(wish);
-    for (const link of this.links) if (link !== wish.link) link.announcer.add(wish);
+    this.announce(wish);
   }
 
   unwant(wish: Wish): void {
-    if (!this.#wishes.delete(wish)) return;
+    if (this.#wishes.delete(wish)) this.retract(wish);
+  }
+
+  announce(wish: Wish): void {
+    for (const link of this.links) if (link !== wish.link) link.announcer.add(wish);
+  }
+
+  retract(wish: Wish): void {
     for (const link of this.links) link.announcer.remove(wish);
   }
 
@@ -111,7 +120,7 @@ export class Network {
   }
 
   /** Does the contract let the addressed receive it? One that nobody knows receives nothing. */
-  allows(rule: Rule, { to }: Way, self: Origin): boolean {
+  allows(rule: Rule, to: Address | undefined, self: Origin): boolean {
     if (to === undefined || rule.to === undefined) return true;
     if (to.busId === undefined) return rule.to.has(to.role);
     const known = [self, ...[...this.links].flatMap((link) => link.reached)].find(({ busId }) => busId === to.busId);

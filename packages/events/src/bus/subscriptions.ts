@@ -46,6 +46,11 @@ export class Subscriptions implements Hearer {
     return hearing;
   }
 
+  /** What a new link is told. */
+  wishes(): Wish[] {
+    return this.#emitter.all().flatMap((hearing) => hearing.wishes);
+  }
+
   /** All of `hear` under one name. */
   stop(pattern: string, hear: (data: any, meta: Meta) => unknown): void {
     for (const hearing of this.#emitter.under(pattern)) if (hearing.original === hear) hearing.stop();
@@ -110,7 +115,7 @@ export class Subscriptions implements Hearer {
 
   remove(hearing: Hearing): void {
     this.#emitter.remove(hearing);
-    for (const wish of hearing.wishes) this.#hub.network.unwant(wish);
+    if (hearing.isAnnounced) for (const wish of hearing.wishes) this.#hub.network.retract(wish);
   }
 
   hear(listener: Listener<Meta>, data: unknown, meta: Meta, link?: BusLink): void {
@@ -136,7 +141,8 @@ export class Subscriptions implements Hearer {
   #add(hearing: Hearing): void {
     const { network, snapshots, history } = this.#hub;
     this.#emitter.add(hearing);
-    for (const wish of hearing.wishes) network.want(wish);
+    if (network.links.size === 0 && hearing.isLive) return;
+    for (const wish of hearing.wishes) network.announce(wish);
     for (const wish of hearing.wishes) {
       if (wish.since === "last") snapshots.give(wish);
       if (wish.isStored && history !== undefined) this.#read(history, hearing, wish);

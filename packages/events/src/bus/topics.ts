@@ -58,6 +58,8 @@ export class Topics {
   readonly maxBytes: number;
   readonly #topics: Map<string, Topic> = new Map<string, Topic>();
   #hasStored: boolean = false;
+  /** The one that was asked for last: events come in runs of one name. */
+  #last: Topic | undefined;
 
   constructor(contracts: readonly Contract[], role: string = "") {
     this.contracts = contracts;
@@ -89,8 +91,12 @@ export class Topics {
   }
 
   get(name: string): Topic | undefined {
+    if (this.#last?.name === name) return this.#last;
     const topic = this.#topics.get(name);
-    if (topic !== undefined || !this.open) return topic;
+    if (topic !== undefined || !this.open) {
+      this.#last = topic;
+      return topic;
+    }
     if (this.#topics.size >= OPEN_NAMES) this.#topics.clear();
     const made = openTopic(name);
     this.#topics.set(name, made);

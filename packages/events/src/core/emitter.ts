@@ -23,8 +23,8 @@ export class Line<M> {
 
 const NONE: readonly never[] = [];
 
-/** Names resolved against patterns that are remembered; past it the memory starts anew. */
-const RESOLVED_LIMIT = 10_000;
+/** Names resolved against patterns that are remembered, and names without listeners: who came and went comes again. */
+const NAMES_KEPT = 10_000;
 
 /**
  * Local dispatch. Rules: (1) subscription order, names and patterns mixed; (2) lists are replaced, never changed, so a
@@ -32,7 +32,7 @@ const RESOLVED_LIMIT = 10_000;
  */
 export class Emitter<M, L extends Listener<M> = Listener<M>> {
   readonly #onFault: (fault: unknown, name: string) => void;
-  readonly #exact: Map<string, readonly L[]> = new Map<string, readonly L[]>();
+  readonly #exact: Map<string, { list: readonly L[] }> = new Map<string, { list: readonly L[] }>();
   #patterns: readonly L[] = NONE;
   readonly #resolved: Map<string, readonly L[]> = new Map<string, readonly L[]>();
   #count: number = 0;
@@ -59,7 +59,8 @@ export class Emitter<M, L extends Listener<M> = Listener<M>> {
       return;
     }
     const before = this.#exact.get(pattern);
-    this.#exact.set(pattern, before === undefined ? [listener] : [...before, listener]);
+    if (before === undefined) this.#exact.set(pattern, { list: [listener] });
+    else before.list = before.list.length === 0 ? [listener] : [...before.list, listener];
     if (this.#resolved.size > 0) this.#resolved.delete(pattern);
   }
 
@@ -74,31 +75,33 @@ export class Emitter<M, L extends Listener<M> = Listener<M>> {
       this.#resolved.clear();
       return;
     }
-    const rest = without(this.#exact.get(pattern) ?? NONE, listener);
-    if (rest.length === 0) this.#exact.delete(pattern);
-    else this.#exact.set(pattern, rest);
+    const named = this.#exact.get(pattern);
+    if (named !== undefined) {
+      named.list = without(named.list, listener);
+      if (named.list.length === 0 && this.#exact.size > NAMES_KEPT) this.#exact.delete(pattern);
+    }
     if (this.#resolved.size > 0) this.#resolved.delete(pattern);
   }
 
   /** All that subscribed, in order. */
   all(): L[] {
-    return [...this.#patterns, ...[...this.#exact.values()].flat()].sort(byOrder);
+    return [...this.#patterns, ...[...this.#exact.values()].flatMap(({ list }) => list)].sort(byOrder);
   }
 
   /** Those that subscribed under this name or pattern, in order. */
   under(pattern: string): readonly L[] {
-    if (!isPattern(pattern)) return this.#exact.get(pattern) ?? NONE;
+    if (!isPattern(pattern)) return this.#exact.get(pattern)?.list ?? NONE;
     return this.#patterns.filter((listener) => listener.pattern === pattern);
   }
 
   /** Who hears `name`, in subscription order. */
   listeners(name: string): readonly L[] {
-    if (this.#patterns.length === 0) return this.#exact.get(name) ?? NONE;
+    if (this.#patterns.length === 0) return this.#exact.get(name)?.list ?? NONE;
     let list = this.#resolved.get(name);
     if (list === undefined) {
       const wide = this.#patterns.filter(({ pattern }) => matches(pattern, name));
-      list = [...wide, ...(this.#exact.get(name) ?? NONE)].sort(byOrder);
-      if (this.#resolved.size >= RESOLVED_LIMIT) this.#resolved.clear();
+      list = [...wide, ...(this.#exact.get(name)?.list ?? NONE)].sort(byOrder);
+      if (this.#resolved.size >= NAMES_KEPT) this.#resolved.clear();
       this.#resolved.set(name, list);
     }
     return list;
