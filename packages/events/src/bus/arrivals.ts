@@ -49,7 +49,7 @@ export class Arrivals {
     if (isRouted(extra) && (rule.policy.delivery === "latest" || rule.policy.delivery === "durable")) {
       return refused("protocol", forged(name));
     }
-    if (!this.#hub.network.allows(rule, extra, { busId: id, role })) {
+    if (!this.#hub.network.allows(rule, extra.to, { busId: id, role })) {
       return refused("direction", wrongWay(name, origin.role, extra.to?.role ?? role));
     }
     if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {

@@ -1,5 +1,5 @@
 import { EventsError, type EventsErrorCode } from "../core/errors.ts";
-import type { Origin, WireError } from "../session/messages.ts";
+import type { Address, Origin, WireError } from "../session/messages.ts";
 import { fromWire } from "./failures.ts";
 import type { BusLink } from "./link.ts";
 import type { Rule } from "./topics.ts";
@@ -21,6 +21,8 @@ export class Ask {
   /** Whom the answer goes back to; undefined for this bus's own. */
   readonly from: BusLink | undefined;
   readonly origin: Origin;
+  /** Who shall answer; undefined: whoever handles it. */
+  readonly address: Address | undefined;
   readonly dueAt: number;
   readonly onProgress: (data: unknown) => void;
   /** Where it went, and its number there. */
@@ -39,7 +41,7 @@ export class Ask {
 
   constructor(
     owner: AskOwner,
-    facts: Pick<Ask, "rule" | "data" | "key" | "from" | "origin" | "dueAt" | "onProgress">,
+    facts: Pick<Ask, "rule" | "data" | "key" | "from" | "origin" | "address" | "dueAt" | "onProgress">,
     settle: (outcome: Outcome) => void,
   ) {
     this.#owner = owner;
@@ -48,6 +50,7 @@ export class Ask {
     this.key = facts.key;
     this.from = facts.from;
     this.origin = facts.origin;
+    this.address = facts.address;
     this.dueAt = facts.dueAt;
     this.onProgress = facts.onProgress;
     this.#settle = settle;

@@ -98,6 +98,11 @@ export interface RequestOptions {
   readonly key?: string;
   /** What the handler reports through `progress`. */
   readonly onProgress?: (data: any) => void;
+  /**
+   * Who shall answer: one bus (a `Peer` or an `Origin` will do), or one of a role that handles it. Nobody else hears of
+   * the request. Left out: whoever handles it.
+   */
+  readonly to?: Address | Origin;
 }
 
 export interface HandlerContext {
@@ -374,8 +379,9 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
   ): AsyncIterableIterator<StreamItem<PatternPayload<E, P>>>;
 
   /**
-   * Asks whoever handles command `name`. Rejects with what the handler threw, INVALID_PAYLOAD, INVALID_REPLY, DENIED,
-   * WRONG_DIRECTION, NOT_A_COMMAND, NO_HANDLER, TIMEOUT, CANCELLED, OUTCOME_UNKNOWN, LIMIT or CLOSED.
+   * Asks whoever handles command `name`, or the one that `to` names. Rejects with what the handler threw,
+   * INVALID_PAYLOAD, INVALID_REPLY, DENIED, WRONG_DIRECTION, NOT_A_COMMAND, NO_HANDLER, TIMEOUT, CANCELLED,
+   * OUTCOME_UNKNOWN, LIMIT or CLOSED; with `to`, NO_PEER where nobody of that address is linked.
    */
   request<T extends keyof C & string>(name: T, input: InputOf<C, T>, options?: RequestOptions): Promise<Reply<C, T>>;
 

@@ -34,6 +34,9 @@ export function takeRequest(hub: Hub, link: BusLink, peer: Peer, message: Reques
   if (rule.from !== undefined && !rule.from.has(origin.role)) {
     return refuse("direction", wrongWay(name, origin.role, hub.role));
   }
+  if (!hub.network.allows(rule, message.to, { busId: hub.id, role: hub.role })) {
+    return refuse("direction", wrongWay(name, origin.role, message.to?.role ?? hub.role));
+  }
   if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {
     return refuse("denied", denied(name, rule.needs, peer));
   }
@@ -69,6 +72,7 @@ function begin(
       key: key?.slice(0, KEY_LENGTH),
       from: link,
       origin,
+      address: message.to,
       onProgress: (progress) => back.progress(progress),
     },
     timeoutMs > 0 ? Math.min(timeoutMs, MAX_TIMEOUT_MS) : rule.timeoutMs,
@@ -80,7 +84,7 @@ function begin(
   ask.onSettled = settled;
   ask.trace = trace;
   link.serving.set(id, ask);
-  hub.passage.observed(rule, data, hub.requests.route(ask), link, metaOf(message, origin, peer));
+  hub.passage.observed(ask, hub.requests.route(ask), metaOf(message, origin, peer));
 }
 
 function metaOf({ name, trace }: RequestMessage, origin: Origin, peer: Peer): Meta {

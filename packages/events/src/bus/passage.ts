@@ -106,12 +106,12 @@ export class Passage {
 
   /**
    * An own command on its way: `go` sends it, or runs its handler here, and gives back the link it went over. Everybody
-   * else who listens hears it too.
+   * else who listens hears it too, unless it has an address.
    */
   asking(ask: Ask, isHere: boolean, go: (data: unknown) => BusLink | undefined): void {
     const { network } = this.#around;
-    const { rule, data } = ask;
-    if (this.#local.isIdle && this.#out.isIdle) return this.observed(rule, data, go(data));
+    const { rule, data, address } = ask;
+    if (this.#local.isIdle && this.#out.isIdle) return this.observed(ask, go(data));
     const { name } = rule;
     const meta = this.#metaOf(rule);
     const onion = isHere ? this.#local : this.#out;
@@ -119,13 +119,15 @@ export class Passage {
       ask.trace = trace;
       const to = go(passed);
       if (isHere) this.#dispatch(rule, passed, meta, undefined);
-      else network.forwardObserved(rule, passed, trace === undefined ? PLAIN : { trace }, to);
+      else if (address === undefined)
+        network.forwardObserved(rule, passed, trace === undefined ? PLAIN : { trace }, to);
     };
     const ending = new Ending((fault) => this.#around.fault(fault, { name }));
     ask.onSettled = ending.tell;
     onion.pass({ kind: "request", name, data, meta, onSettled: ending.add }, core, (why) =>
       ask.settle(this.#refused(name, why, "this")),
     );
+    if (address !== undefined) return;
     if (!isHere) this.staying(name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
     else if (network.links.size > 0)
       this.leaving(name, data, meta, (passed) => network.forwardObserved(rule, passed, PLAIN));
@@ -181,12 +183,19 @@ export class Passage {
     return { failure: new EventsError("DENIED", text, { name }) };
   }
 
-  /** A command is on its way over `to`, or handled here: everybody else who listens hears it too. */
-  observed(rule: Rule, data: unknown, to: BusLink | undefined, from?: BusLink, meta?: Meta): void {
-    const { network } = this.#around;
-    if (from === undefined || network.isForThis(rule))
-      this.#dispatch(rule, data, meta ?? this.#metaOf(rule), from);
-    if (network.links.size === 0) return;
+  /**
+   * A command is on its way over `to`, or handled here: everybody else who listens hears it too. One with an address is
+   * heard where it is handled alone.
+   */
+  observed(ask: Ask, to: BusLink | undefined, meta?: Meta): void {
+    const { network, origin } = this.#around;
+    const { rule, data, from, address } = ask;
+    const isHere =
+      address === undefined
+        ? from === undefined || network.isForThis(rule)
+        : to === undefined && isMeant(rule, { to: address }, origin);
+    if (isHere) this.#dispatch(rule, data, meta ?? this.#metaOf(rule), from);
+    if (network.links.size === 0 || address !== undefined) return;
     const extra = meta && { origin: meta.origin, ...(meta.trace === undefined ? {} : { trace: meta.trace }) };
     network.forwardObserved(rule, data, extra ?? PLAIN, to, from);
   }

@@ -8,6 +8,7 @@ import { MAX_TIMEOUT_MS } from "./inbound.ts";
 import { KeyMemory } from "./key-memory.ts";
 import type { BusLink } from "./link.ts";
 import { tooMany, wrongWay } from "./refusals.ts";
+import { addresseeOf, isMeant, noPeer } from "./route.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
 
@@ -41,8 +42,11 @@ export class Requests implements AskOwner {
 
   /** Is there a way for `name`, here or over a link other than `except`? */
   hasWay(name: string, except?: BusLink): boolean {
+    const { links } = this.#hub.network;
+    // Asked at every emit of a bus that has types only.
+    if (this.handlers.size === 0 && links.size === 0) return false;
     if (this.handlers.has(name)) return true;
-    for (const link of this.#hub.network.links) if (link !== except && link.handles(name)) return true;
+    for (const link of links) if (link !== except && link.handles(name)) return true;
     return false;
   }
 
@@ -73,8 +77,7 @@ export class Requests implements AskOwner {
       ask.data = data;
       return this.route(ask);
     };
-    const isHere = this.handlers.has(ask.rule.name);
-    this.#hub.passage.asking(ask, isHere, go);
+    this.#hub.passage.asking(ask, this.#isForThis(ask) && this.handlers.has(ask.rule.name), go);
   }
 
   /** An own request, not on its way yet: `route` sends it. */
@@ -91,24 +94,42 @@ export class Requests implements AskOwner {
         this.#hub.fault(fault, { name: rule.name });
       }
     };
-    return this.begin({ rule, data, key, from: undefined, origin, onProgress }, timeoutMs, settle);
+    const address = options.to && addresseeOf(options.to);
+    return this.begin({ rule, data, key, from: undefined, origin, address, onProgress }, timeoutMs, settle);
+  }
+
+  #isForThis({ rule, address }: Ask): boolean {
+    const { id, role } = this.#hub;
+    return address === undefined || isMeant(rule, { to: address }, { busId: id, role });
+  }
+
+  #leadsTo(link: BusLink, { rule, address }: Ask): boolean {
+    return address === undefined || link.reached.some((origin) => isMeant(rule, { to: address }, origin));
+  }
+
+  #refuse(ask: Ask): void {
+    const { rule, address, from } = ask;
+    const links = [...this.#hub.network.links].filter((link) => link !== from);
+    if (address !== undefined && !this.#isForThis(ask) && !links.some((link) => this.#leadsTo(link, ask)))
+      return ask.settle({ failure: noPeer(rule.name, { to: address }) });
+    const who = address === undefined ? "nobody" : `nobody of "${address.busId ?? address.role}"`;
+    ask.fail("NO_HANDLER", `${who} handles it; start its handler, and check the contract's direction`);
   }
 
   /** Sends it where it is handled: here, else over the link with the fewest open requests. Gives back the link. */
   route(ask: Ask): BusLink | undefined {
-    const { name, to } = ask.rule;
-    if (this.handlers.serve(ask)) return undefined;
+    const { rule } = ask;
+    if (this.#isForThis(ask) && this.handlers.serve(ask)) return undefined;
     let best: BusLink | undefined;
     let isOpening = false;
     for (const link of this.#hub.network.links) {
       if (link === ask.from || link.isClosed) continue;
       if (!link.isTold) isOpening = true;
-      if (!link.handles(name) || !link.reaches(to)) continue;
+      if (!link.handles(rule.name) || !this.#leadsTo(link, ask)) continue;
       if (best === undefined || link.asked.size < best.asked.size) best = link;
     }
     if (best !== undefined) this.send(ask, best);
-    else if (!isOpening)
-      ask.fail("NO_HANDLER", "nobody handles it; start its handler, and check the contract's direction");
+    else if (!isOpening) this.#refuse(ask);
     else if (this.#parked.size >= this.#hub.limits.waiting) {
       ask.fail("LIMIT", `${this.#parked.size} requests wait for a link to open already; wait for link.ready`);
     } else this.#parked.add(ask);
@@ -116,7 +137,7 @@ export class Requests implements AskOwner {
   }
 
   send(ask: Ask, link: BusLink): void {
-    const { rule, data, key, from, origin, trace } = ask;
+    const { rule, data, key, from, origin, trace, address } = ask;
     if (link.asked.size >= this.#hub.limits.requests) {
       return ask.settle({ failure: tooMany("requests", this.#hub.limits.requests) });
     }
@@ -136,6 +157,7 @@ export class Requests implements AskOwner {
           ...(key === undefined ? {} : { key }),
           ...(from === undefined ? {} : { origin }),
           ...(trace === undefined ? {} : { trace }),
+          ...(address === undefined ? {} : { to: address }),
         },
         rule.policy.lane,
       );

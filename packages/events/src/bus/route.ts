@@ -40,11 +40,16 @@ export function assertRoutable({ name, kind, policy }: Rule): void {
   );
 }
 
+/** Of a request: it is answered by one of a role anyhow. */
+export function addresseeOf(to: Address | Origin): Address {
+  return to.busId === undefined ? { role: to.role } : { busId: to.busId };
+}
+
 export function noPeer(name: string, { to, except }: Way): EventsError {
   const whom = to?.busId ?? (to === undefined ? `all but ${except}` : `${to.one === true ? "one " : ""}${to.role}`);
   return new EventsError(
     "NO_PEER",
-    `Cannot send "${name}" to "${whom}": nobody of that address that may receive it ${to?.role !== undefined && to.one === true ? "hears it" : "is linked"} now; wait for link.ready, or send it to everybody`,
+    `Cannot send "${name}" to "${whom}": nobody of that address that may receive it ${to?.role !== undefined && to.one === true ? "hears it" : "is linked"} now; wait for link.ready, or leave the address out`,
     { name, to: whom },
   );
 }

@@ -27,7 +27,7 @@ const STRIDE: ReadonlyMap<number, number> = new Map<number, number>([
   [FRAME_TYPE.sub, 5],
   [FRAME_TYPE.unsub, 1],
   [FRAME_TYPE.suback, 2],
-  [FRAME_TYPE.request, 7],
+  [FRAME_TYPE.request, 6],
   [FRAME_TYPE.reply, 2],
   [FRAME_TYPE.error, 2],
   [FRAME_TYPE.progress, 2],
@@ -50,8 +50,8 @@ export function slotsOf(message: Message): unknown[] {
     case "suback":
       return [message.id, message.cursor ?? errorSlot(message.error)];
     case "request": {
-      const { id, name, data, timeoutMs, key, origin, trace } = message;
-      return [id, name, data, timeoutMs, key ?? null, originSlot(origin), trace ?? null];
+      const { t: _, id, name, data, timeoutMs, key, ...extra } = message;
+      return [id, name, data, timeoutMs, key ?? null, extraSlot(extra) ?? null];
     }
     case "reply":
     case "progress":
@@ -103,17 +103,17 @@ const NO_EXTRA: EventExtra = {};
 /** What a receiver gets of `extra`: known fields of the right type, nothing else. Throws PROTOCOL. */
 function readExtra(slot: unknown): EventExtra {
   if (slot === null || slot === undefined) return NO_EXTRA;
-  const raw = record(slot, "an event's extra");
+  const raw = record(slot, "a message's extra");
   const extra: { -readonly [K in keyof EventExtra]: EventExtra[K] } = {};
-  if (raw["i"] !== undefined) extra.id = text(raw["i"], "an event's id");
+  if (raw["i"] !== undefined) extra.id = text(raw["i"], "a message's id");
   if (raw["o"] !== undefined) extra.origin = readOrigin(raw["o"]);
-  if (raw["t"] !== undefined) extra.ts = finite(raw["t"], "an event's time");
-  if (raw["s"] !== undefined) extra.sub = uint(raw["s"], "an event's subscription");
+  if (raw["t"] !== undefined) extra.ts = finite(raw["t"], "a message's time");
+  if (raw["s"] !== undefined) extra.sub = uint(raw["s"], "a message's subscription");
   if (raw["n"] === true) extra.snapshot = true;
   if (raw["r"] === true) extra.replayed = true;
-  if (raw["c"] !== undefined) extra.trace = text(raw["c"], "an event's trace");
+  if (raw["c"] !== undefined) extra.trace = text(raw["c"], "a message's trace");
   if (raw["d"] !== undefined) extra.to = readAddress(raw["d"]);
-  if (raw["x"] !== undefined) extra.except = text(raw["x"], "an event's exception");
+  if (raw["x"] !== undefined) extra.except = text(raw["x"], "a message's exception");
   return extra;
 }
 
@@ -124,10 +124,10 @@ function addressSlot(to: Address): unknown {
 }
 
 function readAddress(slot: unknown): Address {
-  if (!Array.isArray(slot) || slot.length !== 2) throw protocol("an event's address is malformed");
+  if (!Array.isArray(slot) || slot.length !== 2) throw protocol("a message's address is malformed");
   const kind = ADDRESS.find((known) => known === slot[0]);
-  if (kind === undefined) throw protocol("an event's address is of no known kind");
-  const name = text(slot[1], "an event's address");
+  if (kind === undefined) throw protocol("a message's address is of no known kind");
+  const name = text(slot[1], "a message's address");
   if (kind === "bus") return { busId: name };
   return kind === "one" ? { role: name, one: true } : { role: name };
 }
@@ -211,6 +211,7 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
       const name = typeof slots[1] === "number" ? names[slots[1]] : text(slots[1], "a request's name");
       if (name === undefined)
         throw new EventsError("UNKNOWN_EVENT", "Cannot read a request: its number was not agreed");
+      const { origin, trace, to } = readExtra(slots[5]);
       return {
         t: "request",
         id,
@@ -218,8 +219,9 @@ function readMessage(type: number, slots: readonly unknown[], names: readonly st
         data: slots[2],
         timeoutMs: finite(slots[3], "a request's deadline"),
         ...(slots[4] !== null && { key: text(slots[4], "a request's key") }),
-        ...(slots[5] !== null && { origin: readOrigin(slots[5]) }),
-        ...(slots[6] !== null && { trace: text(slots[6], "a request's trace") }),
+        ...(origin && { origin }),
+        ...(trace !== undefined && { trace }),
+        ...(to && { to }),
       };
     }
     case FRAME_TYPE.reply:

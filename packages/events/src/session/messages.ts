@@ -90,6 +90,8 @@ export type Message =
       readonly key?: string;
       readonly origin?: Origin;
       readonly trace?: string;
+      /** Who shall answer; left out: whoever handles it. */
+      readonly to?: Address;
     }
   | { readonly t: "reply"; readonly id: number; readonly data: unknown }
   | { readonly t: "error"; readonly id: number; readonly error: WireError }

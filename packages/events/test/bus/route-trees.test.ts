@@ -2,11 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 
-import { defineContract, event, EventBus, type EmitOptions } from "../../src/index.ts";
+import { command, defineContract, event, EventBus, type EmitOptions } from "../../src/index.ts";
 import { join, settle } from "./join.ts";
 
 const contract = defineContract("trees@1", {
   said: event(z.object({ n: z.number() })),
+  ask: command(z.object({}), z.object({ by: z.number() })),
   other: event(z.object({ as: z.enum(["a", "b", "c"]) }), { from: ["a"], to: ["b", "c"] }),
 });
 const role = fc.constantFrom("a", "b", "c");
@@ -79,5 +80,53 @@ test("[E-RTE-1, E-RTE-2, E-RTE-3] in any tree, an event reaches exactly those of
       },
     ),
     { seed: 11, numRuns: 150 },
+  );
+}, 60_000);
+
+test("[E-RTE-8, E-RTE-9] in any tree, a request is answered by the bus that it names, or by one of its role, or fails with the reason", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(bus, { minLength: 2, maxLength: 6 }),
+      fc.array(fc.record({ by: fc.nat(5), to: fc.nat(5), isRole: fc.boolean() }), { minLength: 1, maxLength: 8 }),
+      async (tree, script) => {
+        const buses = tree.map(({ role: as }) => new EventBus({ contract, role: as, connect: false }));
+        for (const [at, { parent }] of tree.entries()) {
+          if (at === 0) continue;
+          const up = parent % at;
+          const trusts = (of: number) => ({ peer: { role: tree[of]!.role, routes: true } });
+          await join(buses[up] as never, buses[at] as never, trusts(at), trusts(up));
+        }
+        const heard: number[] = [];
+        for (const [at, { hears }] of tree.entries()) {
+          buses[at]!.on("ask", () => heard.push(at));
+          if (hears) buses[at]!.handle("ask", () => ({ by: at }));
+        }
+        await settle();
+        for (const { by, to, isRole } of script) {
+          heard.length = 0;
+          const asking = buses[by % tree.length]!;
+          const target = to % tree.length;
+          const address = isRole ? { role: tree[target]!.role } : { busId: buses[target]!.id };
+          const answer = await asking.request("ask", {}, { to: address, timeoutMs: 5_000 }).then(
+            ({ by: who }) => who,
+            ({ code }: { code: string }) => code,
+          );
+          await settle();
+          const able = tree.flatMap(({ role: as, hears }, at) =>
+            hears && (isRole ? as === tree[target]!.role : at === target) ? [at] : [],
+          );
+          const isAnswered = typeof answer === "number";
+          // One of the role who does not handle it may stand in the way of others of it, behind another link.
+          const isRight = isAnswered ? able.includes(answer) : answer === "NO_HANDLER" && (able.length === 0 || isRole);
+          const areMeant = isAnswered
+            ? heard.join() === `${answer}`
+            : heard.every((at) => tree[at]!.role === tree[target]!.role);
+          expect({ answer, able, heard, isRight, areMeant }).toMatchObject({ isRight: true, areMeant: true });
+        }
+        for (const each of buses) expect(each.inspect()).toMatchObject({ deadlines: 0, parkedRequests: 0 });
+        await Promise.all(buses.map((each) => each.close()));
+      },
+    ),
+    { seed: 12, numRuns: 150 },
   );
 }, 60_000);

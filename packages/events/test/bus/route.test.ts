@@ -1,7 +1,15 @@
 import { afterEach, expect, test } from "vitest";
 import { z } from "zod";
 
-import { command, defineContract, event, EventBus, type BusOptions } from "../../src/index.ts";
+import {
+  command,
+  defineContract,
+  event,
+  EventBus,
+  memoryPair,
+  type BusOptions,
+  type RequestOptions,
+} from "../../src/index.ts";
 import { join, settle } from "./join.ts";
 
 const Item = z.object({ n: z.number() });
@@ -12,6 +20,7 @@ const contract = defineContract("routes@1", {
   "job:big": event(z.object({ text: z.string() })),
   "job:last": event(Item, { delivery: "latest" }),
   "job:ask": command(Item, Item, { to: ["worker"] }),
+  "job:sure": command(Item, Item, { from: ["page"], to: ["worker"], needs: "ask:sure" }),
   "page:only": event(Item, { from: ["hub", "worker"], to: ["page"] }),
 });
 
@@ -184,4 +193,68 @@ test("[E-RTE-7] a layer of `out` may set the route; what finds nobody is told to
   await settle();
   expect([a!.heard, b!.heard]).toEqual([[1, 3], [3]]);
   expect(hub.faults).toMatchObject([{ code: "NO_PEER" }]);
+});
+
+test("[E-RTE-8] a request with `to` is answered by the bus or one of the role that it names, here and behind a bus in the middle, and nobody else hears it", async () => {
+  const hub = make("hub");
+  const page = make("page");
+  const workers = [make("worker"), make("worker"), make("worker")];
+  const idle = make("worker");
+  await star(hub, [idle, ...workers]);
+  const { links } = await join(hub, page);
+  const { frames } = await join(hub, make("page"));
+  const observed: string[] = [];
+  for (const bus of [hub, page, idle, ...workers]) bus.on("job:ask", () => observed.push(bus.id));
+  for (const [at, worker] of workers.entries()) worker.handle("job:ask", ({ n }) => ({ n: n * 10 + at }));
+  await settle();
+  const before = frames[0].length;
+  const ask = (n: number, to: RequestOptions["to"] & object) => page.request("job:ask", { n }, { to });
+  expect(await ask(1, { busId: workers[1]!.id })).toEqual({ n: 11 });
+  expect(await ask(2, { busId: workers[2]!.id, role: "worker" })).toEqual({ n: 22 });
+  expect(observed).toEqual([workers[1]!.id, workers[2]!.id]);
+  expect((await ask(3, { role: "worker", one: true })).n).toBeLessThan(33);
+  expect(await workers[0]!.request("job:ask", { n: 4 }, { to: workers[0]! })).toEqual({ n: 40 });
+  expect(frames[0].length).toBe(before);
+  // On a link that is still opening.
+  links[1].close();
+  await settle();
+  const [here, there] = memoryPair();
+  hub.connect(here);
+  const again = page.connect(there);
+  expect(await ask(5, { busId: workers[1]!.id })).toEqual({ n: 51 });
+  expect(again.state.at).toBe("open");
+  // A layer of the way out holds it back, and changes neither its address nor who hears it.
+  page.use({ out: async (_message, next) => next() });
+  observed.length = 0;
+  expect(await ask(6, { busId: workers[2]!.id })).toEqual({ n: 62 });
+  expect(observed).toEqual([workers[2]!.id]);
+  expect(page.inspect()).toMatchObject({ parkedRequests: 0, deadlines: 0 });
+});
+
+test("[E-RTE-9] a request to nobody is NO_PEER, to one who does not handle it NO_HANDLER, to one who may not a violation; rights count as ever", async () => {
+  const hub = make("hub");
+  const [page, other, worker, idle] = [make("page"), make("page"), make("worker"), make("worker")] as const;
+  await star(hub, [page, other, worker, idle]);
+  const n = 1;
+  const ask = (bus: Bus, to: RequestOptions["to"] & object) => bus.request("job:ask", { n }, { to, timeoutMs: 5_000 });
+  worker.handle("job:ask", (item) => item);
+  worker.handle("job:sure", (item) => item);
+  await settle();
+  await expect(ask(page, { busId: "nobody" })).rejects.toMatchObject({ code: "NO_PEER" });
+  await expect(ask(page, { role: "page" })).rejects.toMatchObject({ code: "NO_PEER" });
+  await expect(ask(page, { busId: other.id })).rejects.toMatchObject({ code: "NO_PEER" });
+  await expect(ask(page, { busId: idle.id })).rejects.toMatchObject({ code: "NO_HANDLER" });
+  await expect(page.request("job:sure", { n }, { to: worker })).rejects.toMatchObject({ code: "DENIED" });
+  expect(await ask(page, worker)).toEqual({ n });
+  const before = hub.inspect().links.map(({ violations }) => violations);
+  expect(before).toEqual([{ denied: 1 }, {}, {}, {}]);
+  const open = defineContract("routes@1", { ...contract.table, "job:ask": command(Item, Item) });
+  const liar = new EventBus({ contract: { ...open, hash: contract.hash }, role: "page", onError: () => undefined });
+  buses.push(liar);
+  await join(hub, liar as never, { peer: { role: "page", routes: false } });
+  await settle();
+  await expect(ask(liar as never, { busId: other.id })).rejects.toMatchObject({ code: "WRONG_DIRECTION" });
+  await expect(ask(liar as never, { role: "page" })).rejects.toMatchObject({ code: "WRONG_DIRECTION" });
+  const link = hub.inspect().links.find(({ peer }) => peer?.busId === liar.id);
+  expect(link?.violations).toEqual({ direction: 2 });
 });

@@ -79,7 +79,7 @@ const SESSION: Record<keyof Limits, () => void | Promise<void>> = {
   },
   openRequests() {
     const { side, say } = stranger();
-    for (let i = 0; i < 1_025; i++) say(FRAME_TYPE.request, [i, "one", null, 10, null, null, null]);
+    for (let i = 0; i < 1_025; i++) say(FRAME_TYPE.request, [i, "one", null, 10, null, null]);
     expect(side.messages).toHaveLength(1_024);
     expect(side.session.gauges().violations).toEqual({ "too-many": 1 });
   },

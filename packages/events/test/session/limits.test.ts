@@ -112,14 +112,14 @@ test("[E-SES-52] a bad item fails alone: the others of its frame arrive", () => 
 test("[E-SES-53] over 10,000 interests and 1,024 open requests the peer is answered LIMIT, and nothing is kept", () => {
   const { side, say } = stranger({ subscriptions: 100, openRequests: 10 });
   for (let i = 0; i < 110; i++) say(FRAME_TYPE.sub, [i, 0, "*", null, null]);
-  for (let i = 0; i < 12; i++) say(FRAME_TYPE.request, [i, "one", null, 10, null, null, null]);
+  for (let i = 0; i < 12; i++) say(FRAME_TYPE.request, [i, "one", null, 10, null, null]);
   expect(side.messages.filter((message) => message.t === "sub")).toHaveLength(100);
   expect(side.messages.filter((message) => message.t === "request")).toHaveLength(10);
   expect(side.session.gauges().violations).toEqual({ "too-many": 12 });
   say(FRAME_TYPE.unsub, [5]);
   say(FRAME_TYPE.sub, [500, 0, "*", null, null]);
   side.session.send({ t: "reply", id: 3, data: null }, "control");
-  say(FRAME_TYPE.request, [50, "one", null, 10, null, null, null]);
+  say(FRAME_TYPE.request, [50, "one", null, 10, null, null]);
   expect(side.messages.slice(-2).map((message) => message.t)).toEqual(["sub", "request"]);
 });
 

@@ -111,6 +111,7 @@ test("[E-WIRE-11] a session takes the page's vectors as a peer's frames, in thei
     data: { blueprintId: "b" },
     timeoutMs: 30_000,
     key: "key-1",
+    to: { role: "host" },
   });
   expect(side!.gaps).toEqual([
     { from: 0, to: 0, lane: "bulk", reason: "over the limit", names: { "runtime:log": 12 } },
