@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import {
   constructs,
   coreNodes,
-  createCatalog,
+  hostCatalog,
   openLibrary,
   RuntimeError,
   type AnyNodeDef,
@@ -35,7 +35,7 @@ export function placeOf(file: string, folder: string = process.cwd()): Place {
 /** The core nodes, the engine's own, and the user's. */
 export function catalogOf(nodes: readonly AnyNodeDef[]): NodeCatalog {
   try {
-    return createCatalog([...constructs, ...coreNodes, ...nodes]);
+    return hostCatalog([...constructs, ...coreNodes, ...nodes]);
   } catch (error) {
     if (error instanceof RuntimeError) throw new CliError(error.message);
     throw error;

@@ -43,6 +43,7 @@ export { RuntimeIPC, type RuntimeIPCOptions } from "./host.ts";
 export { describeNode } from "./host/describe.ts";
 export { openLibrary, type Library, type LibraryOptions } from "./library/index.ts";
 export { coreNodes } from "./nodes/index.ts";
+export { hostCatalog, optionalPackages } from "./nodes/optional.ts";
 export {
   firstOf,
   secretsFromEnvironment,

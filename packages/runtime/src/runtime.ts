@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Clock } from "@atomiton/events";
 
 import { openBlobStore, type BlobStore } from "./blobs/blob-store.ts";
-import { createCatalog, type NodeCatalog } from "./blueprint/catalog.ts";
+import type { NodeCatalog } from "./blueprint/catalog.ts";
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
 import type { Blueprint } from "./blueprint/model.ts";
 import type { Breakpoint, ExecState, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
@@ -30,6 +30,7 @@ import type { OpenFile } from "./journal/data-folder.ts";
 import type { Retention, Unfinished } from "./journal/execution-store.ts";
 import { openLibrary, type Library } from "./library/index.ts";
 import { coreNodes } from "./nodes/index.ts";
+import { hostCatalog } from "./nodes/optional.ts";
 import { Pool } from "./pool/pool.ts";
 import { secretsFrom, type SecretSource } from "./secrets/index.ts";
 
@@ -150,7 +151,7 @@ export class Runtime {
 
   constructor(options: RuntimeOptions = {}) {
     this.dir = options.dir ?? ".";
-    this.catalog = options.catalog ?? createCatalog([...constructs, ...coreNodes, ...(options.nodes ?? [])]);
+    this.catalog = options.catalog ?? hostCatalog([...constructs, ...coreNodes, ...(options.nodes ?? [])], this.dir);
     this.library = openLibrary(this.dir, { catalog: this.catalog });
     this.#plans = new Plans(this.dir, this.catalog, this.library);
     this.#ownsBlobs = options.blobs === undefined;

@@ -1,4 +1,4 @@
-import { describeNode } from "@atomiton/runtime";
+import { describeNode, optionalPackages, type NodeCatalog } from "@atomiton/runtime";
 import type { NodeTypeInfo, PortInfo } from "@atomiton/runtime/contract";
 import type { Command } from "commander";
 
@@ -28,22 +28,39 @@ export function addNodes(program: Command): void {
 }
 
 async function nodes(type: string | undefined, options: NodesOptions): Promise<void> {
-  const known = catalogOf(await loadNodeModules(options.nodes, process.cwd()))
-    .all()
-    .map(describeNode);
+  const catalog = catalogOf(await loadNodeModules(options.nodes, process.cwd()));
+  for (const start of type === undefined ? Object.keys(optionalPackages) : [type]) catalog.get(nameOf(start));
+  await catalog.load?.();
+  const known = catalog.all().map(describeNode);
   const paint = paintFor(process.stdout);
   if (type === undefined) {
-    await write(process.stdout, options.json ? `${JSON.stringify(known, null, 2)}\n` : list(known, paint));
+    await write(
+      process.stdout,
+      options.json ? `${JSON.stringify(known, null, 2)}\n` : list(known, paint) + more(catalog, paint),
+    );
     return;
   }
-  const [name, major] = type.split("@");
+  const name = nameOf(type);
+  const major = type.split("@")[1];
   const found = known.findLast((node) => node.type === name && (!major || node.version.split(".")[0] === major));
   if (!found) {
-    const near = known.filter((node) => node.type.includes(name?.split("/").at(-1) ?? "")).map((node) => node.type);
+    const missing = catalog.missing?.(name);
+    if (missing !== undefined) throw new CliError(`Cannot document "${type}": ${missing}`);
+    const near = known.filter((node) => node.type.includes(name.split("/").at(-1) ?? "")).map((node) => node.type);
     const wayOut = near.length > 0 ? `there is ${near.join(", ")}` : `"atomiton nodes" lists those that are there`;
     throw new CliError(`Cannot document "${type}": no such node type is known; ${wayOut}`);
   }
   await write(process.stdout, options.json ? `${JSON.stringify(found, null, 2)}\n` : page(found, paint));
+}
+
+const nameOf = (type: string): string => type.split("@")[0] ?? type;
+
+/** Types that an installation would bring. */
+function more(catalog: NodeCatalog, paint: Paint): string {
+  const rows = Object.entries(optionalPackages).flatMap(([start, name]) =>
+    catalog.missing?.(start) === undefined ? [] : [[`${start}*`, `npm install ${name}`]],
+  );
+  return rows.length === 0 ? "" : `\n${paint("bold", "not installed")}\n${table(rows)}`;
 }
 
 /** Rows in columns; the last one is left as long as it is. */

@@ -8,6 +8,10 @@ export interface NodeCatalog {
   get(type: string, major?: number): AnyNodeDef | undefined;
   /** Every definition, by type, then version. */
   all(): readonly AnyNodeDef[];
+  /** Loads the packages of types that `get` was asked for and did not have. True where a check may now find otherwise. */
+  load?(): Promise<boolean>;
+  /** Why a type that a package would bring is not there, and what would help. */
+  missing?(type: string): string | undefined;
 }
 
 const TYPE = /^[a-z][a-z0-9-]*\/[A-Za-z][A-Za-z0-9.-]*$/;

@@ -114,7 +114,7 @@ class Check {
     const other = this.#catalog.get(uses.type);
     const message = other
       ? `Cannot use ${uses.type}@${uses.major}: this host has ${this.#majors(uses.type)}; pin one of these`
-      : `Cannot use the node type "${uses.type}": this host does not have it; ${wayOut(uses.type, new Set(this.#catalog.all().map((each) => each.type)), "register it with the host")}`;
+      : `Cannot use the node type "${uses.type}": ${this.#catalog.missing?.(uses.type) ?? `this host does not have it; ${wayOut(uses.type, new Set(this.#catalog.all().map((each) => each.type)), "register it with the host")}`}`;
     report("UNKNOWN_NODE_TYPE", `${scope.prefix}${decl.id}.uses`, at, message);
     return undefined;
   }

@@ -32,6 +32,8 @@ interface Use {
   readonly found: Parsed;
 }
 interface Checked {
+  /** What the catalogue had: packages may be loaded later. */
+  readonly types: ReturnType<NodeCatalog["all"]>;
   readonly problems: readonly Problem[];
   readonly used: readonly Use[];
 }
@@ -68,7 +70,11 @@ export class KeptFiles {
   /** What `examine` says of it. The list is the caller's own. */
   check(parsed: Parsed, catalog: NodeCatalog, load: LoadSub): Problem[] {
     const known = this.#checked.get(parsed);
-    if (known?.used.every(({ path, from, found }) => isSame(load(path, from), found))) return [...known.problems];
+    const isAsBefore =
+      known?.types === catalog.all() && !known.problems.some(({ code }) => code === "UNKNOWN_NODE_TYPE");
+    if (isAsBefore && known.used.every(({ path, from, found }) => isSame(load(path, from), found))) {
+      return [...known.problems];
+    }
     const used = new Map<string, Use>();
     const problems = examine(parsed, catalog, {
       load: (path, from) => {
@@ -77,7 +83,7 @@ export class KeptFiles {
         return found;
       },
     });
-    this.#checked.set(parsed, { problems, used: [...used.values()] });
+    this.#checked.set(parsed, { types: catalog.all(), problems, used: [...used.values()] });
     return [...problems];
   }
 

@@ -64,7 +64,7 @@ class FolderLibrary implements Library {
   async list(): Promise<BlueprintEntry[]> {
     const entries: BlueprintEntry[] = [];
     for (const path of await findBlueprints(this.dir)) {
-      entries.push(this.#entryOf(path));
+      entries.push(await this.#entryOf(path));
       // A folder of many files must not hold up what else runs here.
       await setImmediate();
     }
@@ -74,7 +74,7 @@ class FolderLibrary implements Library {
   }
 
   async load(idOrPath: string): Promise<Blueprint> {
-    const { blueprint, problems } = this.#judge(await this.#open(idOrPath));
+    const { blueprint, problems } = await this.#judgeLoaded(await this.#open(idOrPath));
     const errors = problems.filter((problem) => problem.severity === "error");
     if (blueprint && errors.length === 0) return blueprint;
     throw invalid(idOrPath, problems, errors);
@@ -82,7 +82,7 @@ class FolderLibrary implements Library {
 
   async describe(idOrPath: string): Promise<BlueprintInfo> {
     const opened = await this.#open(idOrPath);
-    const { blueprint, problems } = this.#judge(opened);
+    const { blueprint, problems } = await this.#judgeLoaded(opened);
     const entry = entryFor(opened.found, blueprint, problems);
     const isShared = ((await this.#ids()).get(entry.id)?.length ?? 0) > 1;
     return {
@@ -126,10 +126,10 @@ class FolderLibrary implements Library {
     return graphOf(blueprint, this.#catalog ?? NO_TYPES, (path) => this.loadSub(path, blueprint.file).blueprint);
   }
 
-  #entryOf(path: string): BlueprintEntry {
+  async #entryOf(path: string): Promise<BlueprintEntry> {
     try {
       const opened = this.#files.read(path);
-      const { blueprint, problems } = this.#judge(opened);
+      const { blueprint, problems } = await this.#judgeLoaded(opened);
       return entryFor(opened.found, blueprint, problems);
     } catch (error) {
       // Vanished or closed to us since the folder was read: listed, so that nobody wonders where it is.
@@ -198,6 +198,12 @@ class FolderLibrary implements Library {
     } catch {
       return undefined;
     }
+  }
+
+  /** Node types that come with packages are loaded when a Blueprint first asks for them. */
+  async #judgeLoaded(opened: Opened): Promise<{ blueprint?: Blueprint; problems: Problem[] }> {
+    const judged = this.#judge(opened);
+    return (await this.#catalog?.load?.()) ? this.#judge(opened) : judged;
   }
 
   #judge({ parsed }: Opened): { blueprint?: Blueprint; problems: Problem[] } {

@@ -47,6 +47,16 @@ export class Plans {
 
   /** Throws `RuntimeError`: `UNKNOWN_BLUEPRINT`, `INVALID_BLUEPRINT` with `details.problems`, and what `compile` throws. */
   async of(target: BlueprintTarget): Promise<Plan> {
+    try {
+      return await this.#of(target);
+    } catch (error) {
+      // Node types that come with packages are loaded when a Blueprint first asks for them.
+      if (!(await this.#catalog.load?.())) throw error;
+      return await this.#of(target);
+    }
+  }
+
+  async #of(target: BlueprintTarget): Promise<Plan> {
     // The library has checked what it gives.
     if (typeof target === "string") return this.#planOf(await this.#library.load(target), () => undefined);
     if ("path" in target) return this.#planOf(await this.#library.load(target.path), () => undefined);
