@@ -58,7 +58,13 @@ type Options = BusOptions & { contract?: Contract; contracts?: readonly Contract
 
 const PLAIN: OnOptions = Object.freeze({});
 const ONCE: OnOptions = Object.freeze({ once: true });
-const LIMITS: Required<BusLimits> = { subscriptions: 10_000, requests: 1_024, waiting: 1_000, violations: 100 };
+const LIMITS: Required<BusLimits> = {
+  subscriptions: 10_000,
+  requests: 1_024,
+  behind: 10_000,
+  waiting: 1_000,
+  violations: 100,
+};
 
 /** The bus behind `EventBus`: names and payloads are checked here at run time, typed there. */
 class Bus implements Hub {
@@ -136,7 +142,7 @@ class Bus implements Hub {
   }
 
   emit(name: string, data: unknown, options?: EmitOptions): void {
-    this.#assertOpen("emit", name);
+    if (this.#isClosed) throw closed("emit", name);
     const topic = this.topics.need(name, "emit");
     // Types alone do not tell an event from a command: what is handled is one.
     const rule = topic.contract === undefined && this.requests.hasWay(name) ? topic.command : topic.own;
@@ -254,7 +260,7 @@ class Bus implements Hub {
       listeners: this.#emitter.size,
       handlers: this.requests.handlers.names,
       providers: this.snapshots.names,
-      links: [...this.network.links].map((link) => link.report()),
+      links: this.network.links.map((link) => link.report()),
       parkedRequests: this.requests.parked,
       rememberedKeys: this.requests.keys.size,
       deadlines: this.requests.deadlines.size,

@@ -16,6 +16,8 @@ export type Handler = (input: unknown, context: HandlerContext) => unknown;
 export class Handlers {
   readonly #hub: Hub;
   readonly #keys: KeyMemory;
+  /** Asked at every emit of a bus that has types only. */
+  isEmpty: boolean = true;
   readonly #handlers: Map<string, { handler: Handler; wish: Wish }> = new Map<
     string,
     { handler: Handler; wish: Wish }
@@ -30,16 +32,13 @@ export class Handlers {
     return [...this.#handlers.keys()];
   }
 
-  get size(): number {
-    return this.#handlers.size;
-  }
-
   has(name: string): boolean {
     return this.#handlers.has(name);
   }
 
   clear(): void {
     this.#handlers.clear();
+    this.isEmpty = true;
   }
 
   add(rule: Rule, handler: Handler): Wish {
@@ -55,6 +54,7 @@ export class Handlers {
     }
     const wish = new Wish("handle", name, undefined, undefined);
     this.#handlers.set(name, { handler, wish });
+    this.isEmpty = false;
     this.#hub.network.want(wish);
     return wish;
   }
@@ -62,6 +62,7 @@ export class Handlers {
   remove(name: string, wish: Wish): void {
     if (this.#handlers.get(name)?.wish !== wish) return;
     this.#handlers.delete(name);
+    this.isEmpty = this.#handlers.size === 0;
     this.#hub.network.unwant(wish);
   }
 

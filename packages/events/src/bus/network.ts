@@ -10,7 +10,8 @@ const LOAD_STEP_BYTES = 65_536;
 
 /** The links of one bus, and what is wanted over them. The buses form a tree: nothing goes back where it came from. */
 export class Network {
-  readonly links: Set<BusLink> = new Set<BusLink>();
+  /** Replaced, never changed: whoever walks through it sees the links that there were. */
+  links: readonly BusLink[] = [];
   readonly #role: string;
   readonly #linkHearers: Set<(link: BusLink) => void> = new Set<(link: BusLink) => void>();
   readonly #wishes: Set<Wish> = new Set<Wish>();
@@ -24,13 +25,13 @@ export class Network {
 
   /** `own`: what this bus's subscriptions want, which they keep themselves. */
   add(link: BusLink, own: Iterable<Wish>): void {
-    this.links.add(link);
+    this.links = [...this.links, link];
     for (const wish of own) link.announcer.add(wish);
     for (const wish of this.#wishes) link.announcer.add(wish);
   }
 
   remove(link: BusLink): void {
-    this.links.delete(link);
+    this.links = this.links.filter((other) => other !== link);
   }
 
   want(wish: Wish): void {
@@ -43,7 +44,7 @@ export class Network {
   }
 
   announce(wish: Wish): void {
-    for (const link of this.links) if (link !== wish.link) link.announcer.add(wish);
+    for (const link of this.links) if (link !== wish.link && !link.isClosed) link.announcer.add(wish);
   }
 
   retract(wish: Wish): void {
@@ -70,7 +71,7 @@ export class Network {
 
   /** Every bus that is reached over the other links. */
   reachedBeside(link: BusLink): Origin[] {
-    return [...this.links].filter((other) => other !== link).flatMap((other) => other.reached);
+    return this.links.filter((other) => other !== link).flatMap((other) => other.reached);
   }
 
   reachChanged(link: BusLink, added: readonly Origin[], removed: readonly string[]): void {
@@ -103,7 +104,7 @@ export class Network {
 
   /** False: it is for some alone, and none of them is behind these links. */
   forward(rule: Rule, data: unknown, extra: EventExtra, from?: BusLink): boolean {
-    const fate = { isAsked: false, isOnly: this.links.size === 1 };
+    const fate = { isAsked: false, isOnly: this.links.length === 1 };
     const links = isRouted(extra) ? this.#ways(rule, data, extra, from) : this.links;
     let found = false;
     for (const link of links) {
@@ -123,7 +124,7 @@ export class Network {
   allows(rule: Rule, to: Address | undefined, self: Origin): boolean {
     if (to === undefined || rule.to === undefined) return true;
     if (to.busId === undefined) return rule.to.has(to.role);
-    const known = [self, ...[...this.links].flatMap((link) => link.reached)].find(({ busId }) => busId === to.busId);
+    const known = [self, ...this.links.flatMap((link) => link.reached)].find(({ busId }) => busId === to.busId);
     return known === undefined || rule.to.has(known.role);
   }
 
@@ -139,7 +140,7 @@ export class Network {
 
   #candidates(rule: Rule, data: unknown, way: Way, from?: BusLink): readonly BusLink[] {
     const isOne = way.to?.busId === undefined && way.to?.one === true;
-    return [...this.links].filter(
+    return this.links.filter(
       (link) =>
         link !== from &&
         link.reached.some((origin) => isMeant(rule, way, origin)) &&
@@ -159,11 +160,11 @@ export class Network {
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.links].map((link) => link.flush()));
+    await Promise.all(this.links.map((link) => link.flush()));
   }
 
   close(reason: string): void {
-    for (const link of Array.from(this.links)) link.close(reason);
+    for (const link of this.links) link.close(reason);
     this.#wishes.clear();
     this.#linkHearers.clear();
   }

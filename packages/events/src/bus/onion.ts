@@ -4,12 +4,7 @@ import type { Middleware, Passing } from "./event-bus.ts";
 
 type Stage = "in" | "out" | "local";
 type Core = (message: Passing) => void;
-
-interface Queued {
-  readonly message: Passing;
-  readonly core: Core;
-  readonly stopped: (fault: unknown) => void;
-}
+type Stopped = (fault: unknown) => void;
 
 /** Something that keeps its place between messages, and meets no layer. */
 type Mark = () => void;
@@ -22,7 +17,7 @@ export class Onion {
   readonly #stage: Stage;
   readonly #limit: number;
   #layers: readonly Middleware[] = [];
-  #queue: (Queued | Mark)[] = [];
+  #queue: (Turn | Mark)[] = [];
   #isBusy: boolean = false;
 
   constructor(stage: Stage, limit: number) {
@@ -48,10 +43,11 @@ export class Onion {
   }
 
   /** `stopped` hears the fault of a layer, or undefined where one did not pass the message on. */
-  pass(message: Passing, core: Core, stopped: (fault: unknown) => void): void {
-    if (!this.#isBusy) return this.#run({ message, core, stopped });
+  pass(message: Passing, core: Core, stopped: Stopped): void {
+    const turn = new Turn(this.#stage, message, core, stopped);
+    if (!this.#isBusy) return this.#run(turn);
     if (this.#queue.length < this.#limit) {
-      this.#queue.push({ message, core, stopped });
+      this.#queue.push(turn);
       return;
     }
     stopped(
@@ -75,49 +71,27 @@ export class Onion {
     for (const queued of this.#queue.splice(0)) if (typeof queued !== "function") queued.stopped(undefined);
   }
 
-  #run({ message, core, stopped }: Queued): void {
-    let reached = false;
-    let isOver = false;
-    const layers = this.#layers;
-    const step = (index: number): void | Promise<void> => {
-      const layer = layers[index];
-      if (layer === undefined) {
-        if (reached) throw new TypeError(`Cannot pass "${message.name}" on twice: a middleware called next() again`);
-        reached = true;
-        return core(message);
-      }
-      return layer[this.#stage]?.(message, () => (isOver ? late(index + 1) : step(index + 1)));
-    };
-    // A layer held it back without awaiting: an event passes by itself, out of its turn; a request was refused already.
-    const late = (index: number): void => {
-      if (message.kind === "request") return;
-      try {
-        const running = step(index);
-        if (isThenable(running)) running.then(undefined, stopped);
-      } catch (fault) {
-        stopped(fault);
-      }
-    };
+  #run(turn: Turn): void {
     let running: void | Promise<void>;
     try {
-      running = step(0);
+      running = turn.begin(this.#layers);
     } catch (fault) {
-      return stopped(fault);
+      return turn.stopped(fault);
     }
     if (!isThenable(running)) {
-      isOver = true;
-      if (!reached) stopped(undefined);
+      turn.isOver = true;
+      if (!turn.reached) turn.stopped(undefined);
       return;
     }
     this.#isBusy = true;
     running.then(
       () => {
-        isOver = true;
-        this.#next(reached ? undefined : () => stopped(undefined));
+        turn.isOver = true;
+        this.#next(turn.reached ? undefined : () => turn.stopped(undefined));
       },
       (fault: unknown) => {
-        isOver = true;
-        this.#next(() => stopped(fault));
+        turn.isOver = true;
+        this.#next(() => turn.stopped(fault));
       },
     );
   }
@@ -130,6 +104,52 @@ export class Onion {
       if (queued === undefined) return;
       if (typeof queued === "function") queued();
       else this.#run(queued);
+    }
+  }
+}
+
+/** One message on its way through the layers. */
+class Turn {
+  readonly message: Passing;
+  readonly stopped: Stopped;
+  /** It has come through. */
+  reached: boolean = false;
+  /** The onion waits for it no longer. */
+  isOver: boolean = false;
+  readonly #stage: Stage;
+  readonly #core: Core;
+  #layers: readonly Middleware[] = [];
+
+  constructor(stage: Stage, message: Passing, core: Core, stopped: Stopped) {
+    this.#stage = stage;
+    this.message = message;
+    this.#core = core;
+    this.stopped = stopped;
+  }
+
+  begin(layers: readonly Middleware[]): void | Promise<void> {
+    this.#layers = layers;
+    return this.#step(0);
+  }
+
+  #step(index: number): void | Promise<void> {
+    const { message } = this;
+    const layer = this.#layers[index];
+    if (layer !== undefined)
+      return layer[this.#stage]?.(message, () => (this.isOver ? this.#late(index + 1) : this.#step(index + 1)));
+    if (this.reached) throw new TypeError(`Cannot pass "${message.name}" on twice: a middleware called next() again`);
+    this.reached = true;
+    return this.#core(message);
+  }
+
+  /** A layer held it back without awaiting: an event passes by itself, out of its turn; a request was refused already. */
+  #late(index: number): void {
+    if (this.message.kind === "request") return;
+    try {
+      const running = this.#step(index);
+      if (isThenable(running)) running.then(undefined, this.stopped);
+    } catch (fault) {
+      this.stopped(fault);
     }
   }
 }

@@ -60,11 +60,11 @@ export class Passage {
     const isHere = !isRouted(extra) || this.#isMeantHere(rule, extra, undefined);
     if (this.#local.isIdle && this.#out.isIdle) {
       if (isHere) this.#dispatch(rule, data, meta, undefined);
-      if (network.links.size > 0) network.forward(rule, data, extra);
+      if (network.links.length > 0) network.forward(rule, data, extra);
       return;
     }
     if (isHere) this.staying(rule.name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
-    if (network.links.size === 0) return;
+    if (network.links.length === 0) return;
     this.leaving(rule.name, data, meta, (passed, message) => {
       const whole = message === undefined ? extra : withEnvelope(rule, extra, message);
       if (!network.forward(rule, passed, whole)) this.#around.fault(noPeer(rule.name, whole), { name: rule.name });
@@ -129,7 +129,7 @@ export class Passage {
     );
     if (address !== undefined) return;
     if (!isHere) this.staying(name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
-    else if (network.links.size > 0)
+    else if (network.links.length > 0)
       this.leaving(name, data, meta, (passed) => network.forwardObserved(rule, passed, PLAIN));
   }
 
@@ -195,7 +195,7 @@ export class Passage {
         ? from === undefined || network.isForThis(rule)
         : to === undefined && isMeant(rule, { to: address }, origin);
     if (isHere) this.#dispatch(rule, data, meta ?? this.#metaOf(rule), from);
-    if (network.links.size === 0 || address !== undefined) return;
+    if (network.links.length === 0 || address !== undefined) return;
     const extra = meta && { origin: meta.origin, ...(meta.trace === undefined ? {} : { trace: meta.trace }) };
     network.forwardObserved(rule, data, extra ?? PLAIN, to, from);
   }
@@ -209,7 +209,7 @@ export class Passage {
     const isHere = isRouted(extra) ? this.#isMeantHere(rule, extra, link) : network.isForThis(rule);
     if (isHere) this.#dispatch(rule, data, meta, link);
     const isDone = isHere && (extra.to?.busId !== undefined || extra.to?.one === true);
-    if (isDone || (network.links.size === 1 && !isRouted(extra))) return;
+    if (isDone || (network.links.length === 1 && !isRouted(extra))) return;
     const isPassedOn = network.forward(rule, data, { ...extra, origin: meta.origin }, link);
     if (!isPassedOn && !isHere && extra.to !== undefined) link.lose(noPeer(rule.name, extra));
   }

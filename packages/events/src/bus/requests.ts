@@ -43,8 +43,7 @@ export class Requests implements AskOwner {
   /** Is there a way for `name`, here or over a link other than `except`? */
   hasWay(name: string, except?: BusLink): boolean {
     const { links } = this.#hub.network;
-    // Asked at every emit of a bus that has types only.
-    if (this.handlers.size === 0 && links.size === 0) return false;
+    if (this.handlers.isEmpty && links.length === 0) return false;
     if (this.handlers.has(name)) return true;
     for (const link of links) if (link !== except && link.handles(name)) return true;
     return false;
@@ -109,7 +108,7 @@ export class Requests implements AskOwner {
 
   #refuse(ask: Ask): void {
     const { rule, address, from } = ask;
-    const links = [...this.#hub.network.links].filter((link) => link !== from);
+    const links = this.#hub.network.links.filter((link) => link !== from);
     if (address !== undefined && !this.#isForThis(ask) && !links.some((link) => this.#leadsTo(link, ask)))
       return ask.settle({ failure: noPeer(rule.name, { to: address }) });
     const who = address === undefined ? "nobody" : `nobody of "${address.busId ?? address.role}"`;

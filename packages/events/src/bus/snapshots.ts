@@ -107,7 +107,8 @@ export class Snapshots {
     const { passage } = this.#hub;
     const { link, remoteId } = wish;
     // Asked now, told in its place: what was emitted before it and waits for a middleware goes first.
-    if (link === undefined) passage.staying(name, data, meta, (passed) => wish.owner?.directed?.(wish, passed, meta, undefined));
+    if (link === undefined)
+      passage.staying(name, data, meta, (passed) => wish.owner?.directed?.(wish, passed, meta, undefined));
     else
       passage.leaving(name, data, meta, (passed) =>
         link.event(directedPolicy(policy), passed, { sub: remoteId, snapshot: true }),

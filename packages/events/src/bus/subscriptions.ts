@@ -141,7 +141,7 @@ export class Subscriptions implements Hearer {
   #add(hearing: Hearing): void {
     const { network, snapshots, history } = this.#hub;
     this.#emitter.add(hearing);
-    if (network.links.size === 0 && hearing.isLive) return;
+    if (network.links.length === 0 && hearing.isLive) return;
     for (const wish of hearing.wishes) network.announce(wish);
     for (const wish of hearing.wishes) {
       if (wish.since === "last") snapshots.give(wish);
