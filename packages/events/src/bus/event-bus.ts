@@ -175,6 +175,8 @@ export interface BusLimits {
   readonly subscriptions?: number;
   /** Open requests of one link. Default 1,024. */
   readonly requests?: number;
+  /** Buses behind one link, of a peer that may speak for others. Default 10,000; one with more is refused. */
+  readonly behind?: number;
   /** Messages that wait for a handshake, or for a middleware that awaits. Default 1,000. */
   readonly waiting?: number;
   /** Dropped messages after which a peer is disconnected. Default 100. */

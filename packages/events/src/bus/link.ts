@@ -20,7 +20,7 @@ import { takeRequest } from "./inbound.ts";
 import { namesIn } from "./missing.ts";
 import { PeerInterest } from "./peer-interest.ts";
 import { grantsRight } from "./permission.ts";
-import { lostElsewhere, overflow } from "./refusals.ts";
+import { lostElsewhere, overflow, tooMany } from "./refusals.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
 
@@ -250,6 +250,8 @@ export class BusLink implements Link {
       transport: this.#transport,
     });
     if (verdict instanceof EventsError) return verdict;
+    const most = hub.limits.behind;
+    if (verdict.routes && hello.behind.length > most) return tooMany("buses behind it", most);
     this.#forgetPeer(new EventsError("LINK_LOST", "Cannot go on with the stream: a new session began"));
     this.peer = verdict;
     const theirs = new Set(hello.contracts.map(({ id }) => id));
@@ -362,8 +364,10 @@ export class BusLink implements Link {
       const twice = added.find(({ busId }) => known.has(busId));
       if (twice !== undefined) return this.close(`bus ${twice.busId} is reached over another link already`);
       const fresh = added.filter(({ busId }) => !this.#behind.has(busId) && busId !== this.peer?.busId);
-      for (const origin of fresh) this.#behind.set(origin.busId, { busId: origin.busId, role: origin.role });
       const gone = removed.filter((busId) => this.#behind.delete(busId));
+      const most = this.#hub.limits.behind;
+      if (this.#behind.size + fresh.length > most) return this.close(tooMany("buses behind it", most).message);
+      for (const origin of fresh) this.#behind.set(origin.busId, { busId: origin.busId, role: origin.role });
       this.#interest.reachChanged();
       if (fresh.length + gone.length > 0) this.#hub.network.reachChanged(this, fresh, gone);
     }

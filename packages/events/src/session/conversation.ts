@@ -170,7 +170,7 @@ export class Conversation implements Session, RoadOwner, Resumable {
   gauges(): SessionGauges {
     const { lanes, queuedBytes, heldEvents, latestKeys, droppedEvents, duplicateFrames, receivedFrames, sentUnits } =
       this.#traffic;
-    const { movedBytes, sharedBytes, copiedBytes } = this.#traffic;
+    const { sentEvents, receivedEvents, movedBytes, sharedBytes, copiedBytes } = this.#traffic;
     return {
       queuedBytes,
       queuedMessages: lanes.reduce((sum, lane) => sum + lane.outbox.count, 0),
@@ -178,6 +178,8 @@ export class Conversation implements Session, RoadOwner, Resumable {
       latestKeys,
       unackedBytes: lanes.reduce((sum, lane) => sum + lane.inFlightBytes, 0),
       unackedFrames: lanes.reduce((sum, lane) => sum + lane.unackedFrames, 0),
+      sentEvents,
+      receivedEvents,
       droppedEvents,
       duplicateFrames,
       receivedFrames,

@@ -46,6 +46,7 @@ export class Intake {
   #names: readonly string[] = [];
   duplicateFrames: number = 0;
   receivedFrames: number = 0;
+  receivedEvents: number = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -169,7 +170,10 @@ export class Intake {
     const { receiver, violation } = this.#options;
     const { isStopped } = this.#options;
     readBody(type, body, this.#names, {
-      event: (name, data, extra) => receiver.onEvent(name, data, extra),
+      event: (name, data, extra) => {
+        this.receivedEvents++;
+        receiver.onEvent(name, data, extra);
+      },
       message: (message) => this.#admit(message),
       fault: (error) => violation(kindOf(error), error),
       get stopped() {

@@ -110,6 +110,11 @@ export class Lane {
     return this.#unacked.length;
   }
 
+  /** The rest of a message that leaves in chunks. */
+  get uncutBytes(): number {
+    return this.#chunking === undefined ? 0 : this.#chunking.bytes.byteLength - this.#chunking.at;
+  }
+
   get hasMore(): boolean {
     return this.#resendAt < this.#unacked.length || this.#chunking !== undefined || this.outbox.first !== undefined;
   }

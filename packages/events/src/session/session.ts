@@ -96,6 +96,7 @@ export interface SessionOptions {
 
 /** Figures of one session, as they are now. */
 export interface SessionGauges {
+  /** Not sent yet: what waits, and the rest of messages that leave in chunks. */
   readonly queuedBytes: number;
   readonly queuedMessages: number;
   /** Values of `latest` events that wait for their turn. */
@@ -104,6 +105,9 @@ export interface SessionGauges {
   readonly latestKeys: number;
   readonly unackedBytes: number;
   readonly unackedFrames: number;
+  /** Events that were handed to this link for its peer, those among them that were given up later; events that came. */
+  readonly sentEvents: number;
+  readonly receivedEvents: number;
   /** Events that were given up: volatile without a connection, over a queue's limit, lost with a session. */
   readonly droppedEvents: number;
   readonly duplicateFrames: number;

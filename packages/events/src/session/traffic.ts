@@ -69,6 +69,7 @@ export class Traffic {
   #peerMessageBytes = Infinity;
   #waiters: { readonly upTo: readonly number[]; done(): void; failed(error: EventsError): void }[] = [];
 
+  sentEvents = 0;
   droppedEvents = 0;
   sentUnits = 0;
   movedBytes = 0;
@@ -98,6 +99,10 @@ export class Traffic {
     return this.#intake.receivedFrames;
   }
 
+  get receivedEvents(): number {
+    return this.#intake.receivedEvents;
+  }
+
   get heldEvents(): number {
     return this.#latest.held;
   }
@@ -106,7 +111,15 @@ export class Traffic {
     return this.#latest.keys;
   }
 
+  /** All that is not sent yet. */
   get queuedBytes(): number {
+    let sum = this.#waitingBytes;
+    for (const lane of this.lanes) sum += lane.uncutBytes;
+    return sum;
+  }
+
+  /** What the limits of the outbox count. The message that each lane cuts into chunks has a limit of its own. */
+  get #waitingBytes(): number {
     let sum = 0;
     for (const lane of this.lanes) sum += lane.outbox.bytes;
     return sum;
@@ -127,6 +140,7 @@ export class Traffic {
     }
     const slot = extraSlot(extra);
     const copy = this.#copy(data, policy.maxBytes, mayMove);
+    this.sentEvents++;
     const isLatest = policy.delivery === "latest" && extra?.sub === undefined;
     const key = isLatest ? latestKey(policy.name, policy.keyOf?.(data) ?? "") : undefined;
     const slots = slot === undefined ? [policy.name, copy.value] : [policy.name, copy.value, slot];
@@ -138,10 +152,10 @@ export class Traffic {
   send(message: Message, laneName: LaneName): void {
     const lane = this.#laneOf(laneName);
     const { limits } = this.#options;
-    if (this.queuedBytes > limits.outboxBytes * 2) {
+    if (this.#waitingBytes > limits.outboxBytes * 2) {
       throw new EventsError(
         "QUEUE_FULL",
-        `Cannot send a ${message.t}: ${this.queuedBytes} bytes wait for a slow peer already`,
+        `Cannot send a ${message.t}: ${this.#waitingBytes} bytes wait for a slow peer already`,
       );
     }
     const copy = "data" in message ? this.#copy(message.data, limits.messageBytes, true) : undefined;
@@ -194,7 +208,7 @@ export class Traffic {
       );
     }
     lane.push(entry);
-    let queued = this.queuedBytes;
+    let queued = this.#waitingBytes;
     while (queued > limits.outboxBytes) {
       if (entry.policy?.delivery === "volatile") {
         lane.outbox.remove((each) => each === entry);
@@ -202,7 +216,7 @@ export class Traffic {
         break;
       }
       if (!this.#dropOldest(lane, entry)) break;
-      queued = this.queuedBytes;
+      queued = this.#waitingBytes;
     }
     // A full frame gains nothing by waiting for the end of the tick, and a long burst would fill the outbox.
     if (lane.outbox.bytes >= limits.chunkBytes && this.#road !== undefined && !this.#scheduledPump()) this.pump();

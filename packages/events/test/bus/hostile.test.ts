@@ -1,56 +1,14 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 
-import { command, defineContract, event, EventBus, memoryPair, type EventsError, type Peer } from "../../src/index.ts";
-import { systemClock } from "../../src/index.ts";
-import type { Message } from "../../src/session/messages.ts";
-import { openSession, type Receiver, type Session } from "../../src/session/session.ts";
+import { command, defineContract, event, EventBus, type EventsError } from "../../src/index.ts";
+import { barePeer } from "./bare-peer.ts";
 import { contract, join, make, settle } from "./join.ts";
-
-/** A peer without a bus: it says what it likes over a real session. */
-async function stranger(host: ReturnType<typeof make>, role: string = "ui") {
-  const [left, right] = memoryPair();
-  const said: Message[] = [];
-  const heard: unknown[] = [];
-  const receiver: Receiver = {
-    onHello: (hello): Peer => ({ busId: hello.busId, role: hello.role, grants: new Set(), routes: true }),
-    onState: () => undefined,
-    onEvent: (...event) => heard.push(event),
-    onMessage: (message) => said.push(message),
-    onGap: () => undefined,
-    onViolation: () => undefined,
-  };
-  const link = host.connect(left, { peer: { routes: false } });
-  const session: Session = openSession({
-    transport: right,
-    hello: () => ({
-      busId: "stranger",
-      role,
-      contracts: [{ id: contract.id, hash: contract.hash }],
-      names: Object.keys(contract.table).sort(),
-      behind: [],
-    }),
-    receiver,
-    clock: systemClock,
-    random: Math.random,
-  });
-  await settle();
-  session.send({ t: "behind", added: [], removed: [] }, "control");
-  await link.ready;
-  const policy = (name: string) => ({ name, delivery: "reliable", lane: "main", maxBytes: 1_000_000 }) as const;
-  return {
-    session,
-    said,
-    heard,
-    link,
-    event: (name: string, data: unknown, extra = {}) => session.event(policy(name), data, extra),
-  };
-}
 
 test("[E-PERM-8] a replay mark, an unasked snapshot and our own origin are forged: dropped and counted", async () => {
   const host = make("host");
   host.on("*", () => expect.unreachable());
-  const { event: say, session } = await stranger(host);
+  const { event: say, session } = await barePeer(host);
   say("run:log", { n: 1 }, { replayed: true });
   say("run:log", { n: 2 }, { snapshot: true });
   say("run:log", { n: 3 }, { origin: { busId: host.id, role: "host" } });
@@ -66,7 +24,7 @@ test("[E-PERM-8] a forged origin changes neither role nor rights nor who is name
   const host = make("host");
   const heard: unknown[] = [];
   host.on("*", (_data, { origin, peer }) => heard.push([origin.busId, origin.role, peer?.role]));
-  const { event: say } = await stranger(host);
+  const { event: say } = await barePeer(host);
   say("run:told", { n: 1 }, { origin: { busId: "other", role: "worker" } });
   say("run:private", { n: 1 }, { origin: { busId: "other", role: "host" } });
   say("run:log", { n: 1 }, { origin: { busId: "other", role: "host" } });
@@ -77,7 +35,7 @@ test("[E-PERM-8] a forged origin changes neither role nor rights nor who is name
 
 test("[E-PERM-8] buses that a peer without that right claims to reach are not believed", async () => {
   const host = make("host");
-  const { session, said } = await stranger(host);
+  const { session, said } = await barePeer(host);
   const ui = make("ui");
   session.send({ t: "behind", added: [{ busId: ui.id, role: "ui" }], removed: [] }, "control");
   await settle();
@@ -88,7 +46,7 @@ test("[E-PERM-8] buses that a peer without that right claims to reach are not be
 
 test("[E-PERM-9] subscriptions of one link are bounded, and one that is malformed is answered", async () => {
   const host = make("host", { limits: { subscriptions: 3 } });
-  const { session, said } = await stranger(host);
+  const { session, said } = await barePeer(host);
   for (let id = 1; id <= 5; id++) session.send({ t: "sub", id, as: "hear", pattern: "run:told" }, "control");
   session.send({ t: "unsub", id: 1 }, "control");
   session.send({ t: "sub", id: 2, as: "hear", pattern: "run:log" }, "control");
@@ -101,7 +59,7 @@ test("[E-PERM-9] subscriptions of one link are bounded, and one that is malforme
 
 test("[E-PERM-9] answers to requests that were never made, and cancels of nothing, change nothing", async () => {
   const host = make("host");
-  const { session } = await stranger(host);
+  const { session } = await barePeer(host);
   for (const id of [0, 1, 2 ** 31]) {
     session.send({ t: "reply", id, data: 1 }, "control");
     session.send({ t: "error", id, error: { code: "x", message: "y" } }, "control");
@@ -122,7 +80,7 @@ test("[E-PERM-9] one request number used twice at once is answered with an error
     starts += 1;
     return new Promise(() => undefined);
   });
-  const { session, said } = await stranger(host);
+  const { session, said } = await barePeer(host);
   for (let i = 0; i < 2; i++) {
     session.send({ t: "request", id: 5, name: "run:ask", data: { n: 1 }, timeoutMs: 1e12 }, "control");
   }

@@ -7,6 +7,7 @@ import { fakeClock } from "../../src/testing/fake-clock.ts";
 import { faultyLink } from "../../src/testing/faulty-link.ts";
 import { FRAME_TYPE } from "../../src/wire/frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/wire/limits.ts";
+import { barePeer } from "../bus/bare-peer.ts";
 import { make, settle } from "../bus/join.ts";
 import { openRoad, road, Side } from "../session/sides.ts";
 import { stranger } from "../session/stranger.ts";
@@ -227,6 +228,24 @@ const BUS: Record<keyof BusLimits, () => Promise<void>> = {
     await settle();
     expect([host.inspect().links[0]?.servedRequests, outcomes]).toEqual([1_024, ["LIMIT"]]);
     await ui.close();
+  },
+  async behind() {
+    const many = (count: number) => Array.from({ length: count }, (_, n) => ({ busId: `b${n}`, role: "worker" }));
+    const greeted = await barePeer(make("host"), { routes: true, behind: many(10_001) });
+    expect(greeted.link.state).toMatchObject({ at: "closed", why: { code: "LIMIT" } });
+    const host = make("host");
+    const { link, session } = await barePeer(host, { routes: true, behind: many(9_999) });
+    const add = (busId: string) =>
+      session.send({ t: "behind", added: [{ busId, role: "worker" }], removed: [] }, "main");
+    add("last");
+    await settle();
+    expect([link.state.at, host.inspect().links[0]?.behind.length]).toEqual(["open", 10_000]);
+    session.send({ t: "behind", added: [{ busId: "in", role: "worker" }], removed: ["last"] }, "main");
+    await settle();
+    expect(link.state.at).toBe("open");
+    add("one more");
+    await settle();
+    expect(link.state).toMatchObject({ at: "closed", why: { message: expect.stringContaining("10000") } });
   },
   async waiting() {
     const host = make("host");

@@ -193,6 +193,22 @@ test("[E-SES-17] unacknowledged bytes stay within the window that the receiver g
   world.pass(1_000);
   expect(world.b.data).toHaveLength(200);
   expect(world.a.session.gauges()).toMatchObject({ unackedBytes: 0, queuedBytes: 0, queuedMessages: 0 });
+  // Of a message in chunks, what was not cut yet waits too; it takes no room from what waits behind it.
+  world.a.emit(new Uint8Array(500_000));
+  world.a.emit("behind");
+  world.clock.endTick();
+  const { queuedBytes, unackedBytes } = world.a.session.gauges();
+  expect(queuedBytes + unackedBytes).toBeGreaterThanOrEqual(500_000);
+  world.settle();
+  world.pass(1_000);
+  expect(world.b.data.at(-1)).toBe("behind");
+  expect(world.a.session.gauges()).toMatchObject({
+    unackedBytes: 0,
+    queuedBytes: 0,
+    sentEvents: 202,
+    droppedEvents: 0,
+  });
+  expect(world.b.session.gauges().receivedEvents).toBe(202);
 });
 
 test("[E-SES-18] CREDIT of 0 stops a lane and no other; more credit lets it go on", () => {

@@ -74,7 +74,12 @@ function LinkFacts({
         <Pair name="Under way">
           {session === undefined ? "–" : `${integer(session.unackedFrames)} frames, ${bytes(session.unackedBytes)}`}
         </Pair>
-        <Pair name="Received">{session === undefined ? "–" : `${integer(session.receivedFrames)} frames`}</Pair>
+        <Pair name="Received">
+          {session === undefined
+            ? "–"
+            : `${integer(session.receivedEvents)} events, ${integer(session.receivedFrames)} frames`}
+        </Pair>
+        <Pair name="Sent">{session === undefined ? "–" : `${integer(session.sentEvents)} events`}</Pair>
       </Pairs>
     </Section>
   );
