@@ -87,7 +87,7 @@ test.each([
     await progress.waitFor();
     expect([await fact(inspector, "Peer"), await fact(inspector, "Over")]).toEqual(["host", "websocket"]);
     expect(await fact(inspector, "Queued")).toMatch(/^\d+ messages, /);
-    expect(await fact(inspector, "Received")).toMatch(/^[1-9][\d,]* frames$/);
+    expect(await fact(inspector, "Received")).toMatch(/^[1-9][\d,]* events, [1-9][\d,]* frames$/);
     await inspector.getByText("Nothing was lost on this link.").waitFor();
     const answers = inspector.getByRole("region", { name: "Interest" }).getByRole("listitem");
     expect(await answers.allTextContents()).toEqual(expect.arrayContaining(["runtime:execute", "runtime:cancel"]));
