@@ -1,7 +1,13 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { expect, test } from "vitest";
+
+import { contract } from "../../../../examples/served-contract.ts";
+import { compiledCodec } from "../../src/codec/compiled-codec.ts";
+import type { EventsCodec } from "../../src/wire/codec.ts";
 
 test("[E-BUS-93] the program of the README runs, says what it should, and ends by itself", async () => {
   const program = new URL("../../../../examples/events.ts", import.meta.url).pathname;
@@ -72,4 +78,24 @@ test("[E-BUS-93] the stream of the README reads a file, and ends by itself", asy
     { timeout: 20_000, cwd: new URL("../../../../", import.meta.url) },
   );
   expect([stdout.trim(), stderr]).toEqual(["README.md true", ""]);
+});
+
+test("[E-BUS-93] the build step of the README writes a module that is the codec of its contract", async () => {
+  const program = new URL("../../../../examples/make-codec.ts", import.meta.url).pathname;
+  const folder = mkdtempSync(join(import.meta.dirname, "codec-"));
+  try {
+    const file = join(folder, "served-codec.js");
+    const { stderr } = await promisify(execFile)(
+      process.execPath,
+      ["--conditions=@atomiton/source", "--disable-warning=ExperimentalWarning", program, file],
+      { timeout: 20_000 },
+    );
+    const { default: codec } = (await import(file)) as { default: EventsCodec };
+    expect([codec.name, stderr]).toEqual([compiledCodec(contract).name, ""]);
+    const frame = [0, { sum: 6 }, 0, { sum: 7 }];
+    const bytes = codec.encoder(["sum:added"]).encode(frame, true)!;
+    expect(compiledCodec(contract).decoder(["sum:added"]).decode(bytes, 64)).toEqual(frame);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
