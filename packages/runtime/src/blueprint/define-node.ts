@@ -102,7 +102,8 @@ export interface NodeContext<I extends Ports, O extends Ports, C> {
 export interface Wait<W> {
   $wait:
     | { for: "input"; schema: unknown; prompt?: string }
-    | { for: "time"; until: number }
+    /** `until`: ms since 1970. Left out: `timeoutAt` or `timeoutMs` says it. */
+    | { for: "time"; until?: number }
     | { for: "event"; subject: string };
   /** Given to `resume` as it is; plain data. */
   state: W;

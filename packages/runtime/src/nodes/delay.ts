@@ -29,24 +29,10 @@ export const delay = defineNode({
         { code: "CONFIG", class: "config", retryable: false },
       );
     }
-    ctx.progress(0, ms);
-    await wait(ms, ctx.signal);
-    ctx.progress(ms, ms);
+    // By its host's clock, from now on: a host that takes over keeps the time, and no slot is held.
+    return { $wait: { for: "time" as const }, state: null, timeoutMs: ms };
+  },
+  async resume(ctx) {
     return ctx.in.value === undefined ? {} : { value: ctx.in.value };
   },
 });
-
-function wait(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-}

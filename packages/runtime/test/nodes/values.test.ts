@@ -1,10 +1,8 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
+import { settled } from "../engine/fake-clock.ts";
+import { bench } from "../engine/kit.ts";
 import { run } from "./core.ts";
-
-afterEach(() => {
-  vi.useRealTimers();
-});
 
 test("[R-NODE-1] core/set puts each value on the output of its name", async () => {
   const { outputs } = await run("set", { config: { values: { rate: 1.2, list: [1, { a: null }], none: null } } });
@@ -117,30 +115,27 @@ test("[R-NODE-8] core/merge joins what the join rule let through", async () => {
 });
 
 test("[R-NODE-9] core/delay passes its value on after the duration, and ends on abort without a timer left", async () => {
-  vi.useFakeTimers();
-  let outputs: unknown;
-  const waiting = run("delay", { in: { value: "x" }, config: { duration: "20s" } }).then(
-    (result) => (outputs = result.outputs),
-  );
-  await vi.advanceTimersByTimeAsync(19_999);
-  expect(outputs).toBeUndefined();
-  await vi.advanceTimersByTimeAsync(1);
-  await waiting;
-  expect(outputs).toEqual({ value: "x" });
+  const { runtime, clock, start, of } = bench();
+  const graph = {
+    a: { uses: "core/set@1", with: { values: { x: "x" } } },
+    b: { uses: "core/delay@1", in: { value: "a.x" }, with: { duration: "20s" } },
+  };
+  const id = await start(graph, { outputs: { out: { type: "any", from: "b.value" } } });
+  await settled();
+  const idle = clock.waiting;
+  await clock.move(19_999);
+  expect(of("runtime:completed")).toEqual([]);
+  await clock.move(1);
+  expect(await runtime.waitForCompletion(id)).toEqual({ out: "x" });
 
-  // The unit run shares its process between files: what others left waiting is not this node's.
-  const before = vi.getTimerCount();
-  const controller = new AbortController();
-  const aborted = run("delay", { config: { duration: "1h" }, signal: controller.signal }).catch(
-    (error: unknown) => error,
-  );
-  await vi.advanceTimersByTimeAsync(10);
-  controller.abort("cancelled");
-  expect(await aborted).toBe("cancelled");
-  expect(vi.getTimerCount()).toBe(before);
+  const cancelled = await start({ b: { uses: "core/delay@1", with: { duration: "1h" } } });
+  await settled();
+  expect(await runtime.cancel(cancelled)).toBe("cancelled");
+  expect(clock.waiting).toBeLessThan(idle);
   for (const duration of ["soon", "30d", "-5s", "5"]) {
     await expect(run("delay", { config: { duration } })).rejects.toMatchObject({ error: { code: "CONFIG" } });
   }
+  await runtime.close();
 });
 
 test("[R-NODE-10] core/log writes its line at its level, with data", async () => {

@@ -18,13 +18,17 @@ export function waitOf(attempt: Attempt, result: unknown): Wait<unknown> | undef
       `Cannot let "${attempt.path}" wait for an event: that is not there yet; wait for input or for a time`,
     );
   }
-  if ((what !== "input" && what !== "time") || attempt.node.def.resume === undefined) {
+  const isTold = what === "input" || (what === "time" && hasEnd(wait));
+  if (!isTold || attempt.node.def.resume === undefined) {
     throw wrong(
-      `Cannot let "${attempt.path}" wait: ${attempt.node.def.type} ${what === "input" || what === "time" ? "has no resume" : "does not say for what"}; see \`Wait\``,
+      `Cannot let "${attempt.path}" wait: ${attempt.node.def.type} ${isTold ? "has no resume" : "does not say for what"}; see \`Wait\``,
     );
   }
   return wait;
 }
+
+const hasEnd = ({ $wait, timeoutAt, timeoutMs }: Wait<unknown>): boolean =>
+  ($wait as { until?: number }).until !== undefined || timeoutAt !== undefined || timeoutMs !== undefined;
 
 /** What a node returned and emitted, checked against its ports. Throws `NodeError` INVALID_OUTPUT, `RuntimeError` NOT_YET. */
 export function collectOutputs(attempt: Attempt, result: unknown): Values {

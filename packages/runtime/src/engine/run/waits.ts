@@ -56,7 +56,7 @@ export class Waits {
     const path = pathOf(scope, node);
     const { waitId, count } = this.#idOf(scope, node, path, nth);
     const validate = what.for === "input" ? compileSchema(what.schema, path) : undefined;
-    const until = what.for === "time" ? what.until : timeoutAt;
+    const until = what.for === "time" ? (what.until ?? timeoutAt) : timeoutAt;
     const end = (how: string, value: unknown): void => {
       this.#close(waitId, how);
       done(value);
