@@ -16,6 +16,7 @@ import { EXECUTION_CONCURRENCY, GRACE_MS, type EngineHost } from "./host.ts";
 import { EventGate, JournalWriter } from "./journal-writer.ts";
 import type { Plan } from "./plan/plan.ts";
 import { scopeOutputs } from "./run/blueprint-node.ts";
+import { cancelScope } from "./run/ending.ts";
 import { CancelReason, toRtError } from "./run/failure.ts";
 import { Scheduler } from "./run/scheduler.ts";
 import type { Scope, Values } from "./run/scope.ts";
@@ -317,7 +318,7 @@ export class Execution {
     this.#transitions.execution("cancelling");
     if (this.#isStoring) return true;
     if (!this.#hasBegun || this.#heldEnd) this.#end("cancelled", error);
-    else this.#scheduler.cancel(this.#scheduler.root, reason);
+    else cancelScope(this.#scheduler, this.#scheduler.root, reason);
     return true;
   }
 
@@ -379,7 +380,8 @@ export class Execution {
     this.#cause = { by: "failure", error };
     this.#transitions.execution("cancelling");
     const { clock } = this.#seed.host;
-    this.#scheduler.cancel(
+    cancelScope(
+      this.#scheduler,
       this.#scheduler.root,
       new CancelReason("cancel", `failure of ${error.path}`, clock.now(), GRACE_MS),
     );
@@ -419,7 +421,7 @@ export class Execution {
     this.#transitions.execution("completed");
     this.#close(true);
     this.#journal?.ended("completed", { result: told });
-    const { completed, failed, skipped, cancelled } = this.#scheduler.counts;
+    const { completed, failed, skipped, cancelled } = this.#scheduler.settling.counts;
     const none: Record<NodeState, number> = {
       pending: 0,
       ready: 0,
@@ -439,7 +441,7 @@ export class Execution {
       activeMs: this.#active.elapsedMs,
       counts: none,
       cacheHits: 0,
-      handledErrors: this.#scheduler.handledErrors,
+      handledErrors: this.#scheduler.settling.handledErrors,
     });
     this.#settle();
   }

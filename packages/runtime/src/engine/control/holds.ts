@@ -12,6 +12,7 @@ import { CancelReason, mayRetry } from "../run/failure.ts";
 import type { Ready } from "../run/ready.ts";
 import type { Scheduler } from "../run/scheduler.ts";
 import type { Scope } from "../run/scope.ts";
+import { isHandled } from "../run/settling.ts";
 import { HELD, READY, RUNNING } from "../run/states.ts";
 import { hasFlowed } from "../streams/region.ts";
 import type { Hit } from "./breakpoints.ts";
@@ -30,7 +31,7 @@ export class Holds {
   /** From here on no attempt starts; `now`: those that may be repeated are ended, and begin again later. */
   hold(now: boolean): void {
     this.#scheduler.control.hold();
-    for (const entry of this.#scheduler.ready.drain()) this.#scheduler.queue(entry);
+    for (const entry of this.#scheduler.launcher.ready.drain()) this.#scheduler.queue(entry);
     if (now) {
       const reason = new CancelReason(
         "pause",
@@ -120,7 +121,7 @@ export class Holds {
   /** Prepared, and not to start now: it will be prepared anew. */
   #takeBack(attempt: Attempt): void {
     const { scope, node } = attempt;
-    this.#scheduler.release(attempt);
+    this.#scheduler.launcher.release(attempt);
     this.startOver(scope, node);
     this.#scheduler.turn();
   }
@@ -152,7 +153,7 @@ export class Holds {
     if (outcome.kind === "completed") return breakpoints.meet(placeOf(attempt, "after", outcome));
     if (outcome.kind !== "failed" || attempt.prepared === undefined) return undefined;
     const { node, scope } = attempt;
-    const isUncaught = !mayRetry(node, attempt.number, outcome.error) && !this.#scheduler.isHandled(scope, node);
+    const isUncaught = !mayRetry(node, attempt.number, outcome.error) && !isHandled(scope, node);
     return breakpoints.meet(placeOf(attempt, "error", outcome, isUncaught));
   }
 
@@ -179,7 +180,7 @@ export class Holds {
     const { scope, node } = attempt;
     if (scope.state[node.id] === RUNNING) this.#scheduler.progress.running--;
     this.#scheduler.transitions.node(scope, node.id, HELD);
-    this.#scheduler.giveBack(attempt);
+    this.#scheduler.launcher.giveBack(attempt);
   }
 
   /** `hit` undefined: it stops because of a step. */
@@ -206,9 +207,9 @@ export class Holds {
     const hit = place && this.#scheduler.breakpoints.meet(place);
     if (!hit) return false;
     const go = (): void => this.#scheduler.putToken(scope, from, target);
-    this.#scheduler.preparing++;
+    this.#scheduler.launcher.preparing++;
     void hit.then((found) => {
-      this.#scheduler.preparing--;
+      this.#scheduler.launcher.preparing--;
       if (found && !scope.ending) {
         const override = (): never => {
           throw new RuntimeError(

@@ -75,20 +75,12 @@ export class Attempt {
   #takeBackTimeout: (() => void) | undefined;
   #takeBackGrace: (() => void) | undefined;
 
-  constructor(
-    scheduler: Scheduler,
-    scope: Scope,
-    node: PlanNode,
-    number: number,
-    token: number,
-    lock: string | undefined,
-  ) {
+  constructor(scheduler: Scheduler, scope: Scope, node: PlanNode, number: number, token: number) {
     this.scheduler = scheduler;
     this.scope = scope;
     this.node = node;
     this.number = number;
     this.token = token;
-    this.lock = lock;
   }
 
   get path(): string {
@@ -328,7 +320,7 @@ export class Attempt {
 
   #start(): void {
     this.#isRunning = true;
-    this.scheduler.started(this);
+    this.scheduler.launcher.started(this);
     const { timeoutMs } = this.node;
     if (timeoutMs === undefined) return;
     const { clock } = this.scheduler.host;

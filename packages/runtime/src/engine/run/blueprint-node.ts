@@ -1,6 +1,7 @@
 import type { RtError } from "../../errors.ts";
 import { checkInputs, inputsText } from "../values/blueprint-inputs.ts";
 import type { Attempt } from "./attempt.ts";
+import { cancelScope } from "./ending.ts";
 import { cancelInside, toRtError } from "./failure.ts";
 import { misfit, readSource } from "./inputs.ts";
 import type { Scope, Values } from "./scope.ts";
@@ -29,7 +30,7 @@ export function runBlueprint(attempt: Attempt, given: Record<string, unknown>): 
       else attempt.completed(scopeOutputs(ended));
     },
   });
-  attempt.onAbort(() => scheduler.cancel(child, cancelInside(attempt.aborted!)));
+  attempt.onAbort(() => cancelScope(scheduler, child, cancelInside(attempt.aborted!)));
   scheduler.turn();
 }
 

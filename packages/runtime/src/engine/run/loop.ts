@@ -9,6 +9,7 @@ import { QUEUE_ITEMS } from "../streams/stream-queue.ts";
 import { emitItem } from "../streams/streams.ts";
 import type { Attempt } from "./attempt.ts";
 import { around, scopeOutputs } from "./blueprint-node.ts";
+import { cancelScope } from "./ending.ts";
 import { cancelInside, CancelReason, toRtError } from "./failure.ts";
 import { InOrder, itemsOf, type LoopItems } from "./loop-items.ts";
 import type { Scope, Values } from "./scope.ts";
@@ -120,7 +121,7 @@ class Loop {
     const { key } = this.#attempt.node;
     if (!key) return this.#open(index, String(index), item);
     this.#opening++;
-    this.#attempt.scheduler.preparing++;
+    this.#attempt.scheduler.launcher.preparing++;
     void this.#keyOf(index, item, key)
       .then(
         (name) => {
@@ -135,7 +136,7 @@ class Loop {
         },
       )
       .then(() => {
-        this.#attempt.scheduler.preparing--;
+        this.#attempt.scheduler.launcher.preparing--;
         this.#fill();
         this.#attempt.scheduler.turn();
       });
@@ -235,7 +236,7 @@ class Loop {
     const reason = aborted
       ? cancelInside(aborted)
       : new CancelReason("cancel", `failure of ${this.#failure?.path}`, clock.now(), GRACE_MS);
-    for (const scope of this.#live) scheduler.cancel(scope, reason);
+    for (const scope of this.#live) cancelScope(scheduler, scope, reason);
     this.#fill();
   }
 

@@ -62,11 +62,11 @@ function openOutlet(attempt: Attempt, name: string): Outlet {
     queues,
     gathers: node.gathers?.has(name) ?? false,
     schema: takesAnything(port.schema) ? undefined : port.schema,
-    onFreed: () => scheduler.unblocks(attempt),
+    onFreed: () => scheduler.launcher.unblocks(attempt),
     onBlocked() {
       // What reads it may need the slot: it is not taken back.
-      scheduler.park(attempt);
-      scheduler.blocks(attempt);
+      scheduler.launcher.park(attempt);
+      scheduler.launcher.blocks(attempt);
       if (isWatched) return;
       isWatched = true;
       attempt.signal.addEventListener("abort", () => outlet.interrupt(attempt.aborted), { once: true });
@@ -113,9 +113,9 @@ class StreamReader implements AsyncIterableIterator<unknown, undefined> {
 
   #wait(): Promise<Result> {
     const { scheduler } = this.#attempt;
-    scheduler.blocks(this.#attempt);
+    scheduler.launcher.blocks(this.#attempt);
     const next = this.#queue.next();
-    const go = (): void => scheduler.unblocks(this.#attempt);
+    const go = (): void => scheduler.launcher.unblocks(this.#attempt);
     next.then(go, go);
     return next;
   }
