@@ -28,8 +28,9 @@ import { pathOf, type Scope } from "../run/scope.ts";
 import { NODE_STATES } from "../run/states.ts";
 import type { Redact } from "../values/redact.ts";
 import { redacted, toVal } from "../values/values.ts";
+import { Deltas, type DeltaNode } from "./deltas.ts";
+import { KeptOutputs, type KeptOutput } from "./kept-outputs.ts";
 import { Ring } from "./ring.ts";
-import { isInLoop } from "./snapshot.ts";
 
 /** What a client that comes late is told beside the snapshot. Bounded; oldest logs and loop outputs go first. */
 export interface ExecutionHistory {
@@ -45,33 +46,9 @@ export interface ExecutionHistory {
   readonly terminal: RuntimeCompleted | RuntimeErrorEvent | undefined;
 }
 
-/** Entries in one delta at most. */
-const DELTA_LIMIT = 256;
 const LOGS_KEPT = 1_000;
 const ERRORS_KEPT = 200;
-/** Outputs outside of loops, by path and port. */
-const OUTPUTS_KEPT = 2_000;
-const LOOP_OUTPUTS_KEPT = 200;
 const LOG_LIMIT = 8_192;
-
-interface KeptOutput {
-  readonly seq: number;
-  readonly ts: number;
-  readonly path: string;
-  readonly attempt: number;
-  readonly port: string;
-  readonly items: number | undefined;
-  readonly value: unknown;
-  readonly via: RuntimeOutput["via"];
-  event: RuntimeOutput | undefined;
-}
-interface Delta {
-  state: ExecState | undefined;
-  stops: StopInfo[] | undefined;
-  waits: WaitInfo[] | undefined;
-  readonly nodes: DeltaNode[];
-}
-type DeltaNode = { path: string; s: NodeState; a: number; t: number; why?: string };
 
 export interface RecorderOptions {
   readonly executionId: string;
@@ -88,17 +65,15 @@ export class Recorder {
   #seq = 0;
   #lastState = 0;
   #isOver = false;
-  #isScheduled = false;
   /** Changes that nobody heard: together they take one number, as a delta would. */
   #hasUnheard = false;
-  readonly #deltas: Delta[] = [];
+  readonly #deltas = new Deltas(() => this.flush());
   #started: RuntimeStarted | undefined;
   #progress: RuntimeProgress | undefined;
   #terminal: RuntimeCompleted | RuntimeErrorEvent | undefined;
   readonly #logs = new Ring<RuntimeLog>(LOGS_KEPT);
   readonly #errors = new Ring<RuntimeErrorEvent>(ERRORS_KEPT);
-  readonly #outputs = new Map<string, KeptOutput>();
-  readonly #loopOutputs = new Ring<KeptOutput>(LOOP_OUTPUTS_KEPT);
+  readonly #outputs = new KeptOutputs();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -117,7 +92,7 @@ export class Recorder {
 
   /** Tells nobody yet: it is called where the engine's own state is half changed. So is `nodeState`. */
   executionState(state: ExecState): void {
-    this.#delta().state = state;
+    this.#deltas.last().state = state;
   }
 
   nodeState(scope: Scope, node: number, state: number, why: string | undefined): void {
@@ -126,7 +101,7 @@ export class Recorder {
       this.#hasUnheard = true;
       return;
     }
-    const { nodes } = this.#delta();
+    const { nodes } = this.#deltas.last();
     const { redact, clock } = this.#options;
     const entry: DeltaNode = {
       path: this.#path(scope, node),
@@ -140,12 +115,12 @@ export class Recorder {
 
   /** All open stops, as they are now. */
   stops(stops: StopInfo[]): void {
-    if (!this.#isOver) this.#delta().stops = stops;
+    if (!this.#isOver) this.#deltas.last().stops = stops;
   }
 
   /** All open waits, as they are now. */
   waits(waits: WaitInfo[]): void {
-    if (!this.#isOver) this.#delta().waits = this.cleanWaits(waits);
+    if (!this.#isOver) this.#deltas.last().waits = this.cleanWaits(waits);
   }
 
   /** Prompts and schemas without secrets. */
@@ -160,7 +135,6 @@ export class Recorder {
       this.#hasUnheard = false;
       this.#lastState = ++this.#seq;
     }
-    if (this.#deltas.length === 0) return;
     for (let delta = this.#deltas.shift(); delta; delta = this.#deltas.shift()) {
       const prev = this.#lastState;
       this.#lastState = ++this.#seq;
@@ -172,23 +146,6 @@ export class Recorder {
       if (delta.waits) data.waits = delta.waits;
       this.#options.tell({ type: "runtime:state", data });
     }
-  }
-
-  /** The delta that gathers: another one after a change of the execution's own state, and when it is full. */
-  #delta(): Delta {
-    let last = this.#deltas.at(-1);
-    if (!last || last.state !== undefined || last.nodes.length >= DELTA_LIMIT) {
-      last = { state: undefined, stops: undefined, waits: undefined, nodes: [] };
-      this.#deltas.push(last);
-    }
-    if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      queueMicrotask(() => {
-        this.#isScheduled = false;
-        this.flush();
-      });
-    }
-    return last;
   }
 
   output(
@@ -214,14 +171,7 @@ export class Recorder {
       event: undefined,
     };
     if (isHeard()) tell({ type: "runtime:output", data: this.#outputEvent(kept) });
-    if (this.#isKept(scope, kept)) this.#outputs.set(keyOf(kept), kept);
-    else this.#loopOutputs.push(kept);
-  }
-
-  /** Outside of loops, while there is room; a scope that opens again takes its outputs' old places. */
-  #isKept(scope: Scope, kept: KeptOutput): boolean {
-    if (isInLoop(scope)) return false;
-    return this.#outputs.size < OUTPUTS_KEPT || (scope.parent !== undefined && this.#outputs.has(keyOf(kept)));
+    this.#outputs.keep(scope, kept);
   }
 
   #outputEvent(kept: KeptOutput): RuntimeOutput {
@@ -331,12 +281,11 @@ export class Recorder {
   }
 
   history(): ExecutionHistory {
-    const outputs = [...this.#outputs.values(), ...this.#loopOutputs.list()].sort((a, b) => a.seq - b.seq);
     return {
       started: this.#started,
       logs: this.#logs.list(),
       logsDropped: this.#logs.dropped,
-      outputs: outputs.map((kept) => this.#outputEvent(kept)),
+      outputs: this.#outputs.list().map((kept) => this.#outputEvent(kept)),
       errors: this.#errors.list(),
       progress: this.#progress,
       terminal: this.#terminal,
@@ -348,16 +297,13 @@ export class Recorder {
     path: string,
     port: string,
   ): { attempt: number; value: unknown; event: RuntimeOutput | undefined } | undefined {
-    const isIt = (kept: KeptOutput): boolean => kept.path === path && kept.port === port;
-    return this.#outputs.get(`${path}\n${port}`) ?? this.#loopOutputs.list().findLast(isIt);
+    return this.#outputs.find(path, port);
   }
 
   #end(terminal: RuntimeCompleted | RuntimeErrorEvent): void {
     this.#isOver = true;
     this.#terminal = terminal;
-    // From here on the bounded copies stand for the values: a finished execution holds no table of a node.
-    for (const kept of this.#outputs.values()) settle(kept, this.#outputEvent(kept));
-    for (const kept of this.#loopOutputs.list()) settle(kept, this.#outputEvent(kept));
+    this.#outputs.settle((kept) => this.#outputEvent(kept));
   }
 
   #error(error: RtError, rest: Pick<RuntimeErrorEvent, "scope" | "handled" | "terminal">): RuntimeErrorEvent {
@@ -380,11 +326,4 @@ export class Recorder {
     const { executionId, epoch, clock } = this.#options;
     return { executionId, seq: this.#seq, epoch, ts: clock.now() };
   }
-}
-
-const keyOf = ({ path, port }: KeptOutput): string => `${path}\n${port}`;
-
-function settle(kept: KeptOutput, event: RuntimeOutput): void {
-  (kept as { value: unknown }).value = undefined;
-  kept.event = event;
 }
