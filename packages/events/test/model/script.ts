@@ -34,9 +34,13 @@ export type Step =
   | { readonly do: "faults"; readonly road: number; readonly percent: Readonly<Record<string, number>> }
   | { readonly do: "calm" };
 
+/** What the buses are handed for byte media; `mixed`: page `b` nothing, page `a` the codec alone, as loops. */
+export type Coding = "plain" | "codec" | "compressed" | "mixed";
+
 export interface Script {
   readonly buses: 2 | 3;
   readonly medium: "bytes" | "clone";
+  readonly coding: Coding;
   readonly seed: number;
   readonly steps: readonly Step[];
 }
@@ -150,6 +154,7 @@ export const scripts: fc.Arbitrary<Script> = fc.record({
   medium: fc.constantFrom("bytes" as const, "clone" as const),
   seed: fc.nat(1_000_000),
   steps: fc.array(step, { minLength: 10, maxLength: 120, size: "max" }),
+  coding: fc.constantFrom<Coding>("plain", "codec", "compressed", "mixed"),
 });
 
 export function show({ steps, ...rest }: Script): string {

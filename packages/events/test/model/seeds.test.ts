@@ -5,7 +5,7 @@ import type { Script, Step } from "./script.ts";
 
 /** Scripts that once failed, as short as they could be made; the first thing each does is get all links ready. */
 function script(steps: readonly Step[], buses: 2 | 3 = 2, seed = 0): Script {
-  return { buses, medium: "bytes", seed, steps };
+  return { buses, medium: "bytes", coding: "plain", seed, steps };
 }
 
 const hear = { do: "hear", at: "a", pattern: "*", key: undefined, since: false } as const;

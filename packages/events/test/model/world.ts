@@ -1,9 +1,22 @@
-import { EventBus, ringJournal, type EventsError, type Link } from "../../src/index.ts";
+import { compiledCodec } from "../../src/codec/compiled-codec.ts";
+import { deflate } from "../../src/codec/deflate-node.ts";
+import { EventBus, ringJournal, type BusOptions, type EventsError, type Link } from "../../src/index.ts";
 import { fakeClock, faultyLink, seededRandom, type FaultyLink } from "../../src/testing/index.ts";
 import { contract } from "./contract.ts";
-import type { At, Script } from "./script.ts";
+import type { At, Coding, Script } from "./script.ts";
 
 type AnyBus = EventBus<Record<string, any>, Record<string, { input: any; reply: any }>>;
+
+const CODECS = [compiledCodec(contract)];
+const LOOPS = [compiledCodec(contract, { generate: false })];
+/** Short frames too: those of the scripts are. */
+const COMPRESSION = deflate({ minBytes: 64 });
+
+function handed(coding: Coding, role: At): BusOptions {
+  if (coding === "plain" || (coding === "mixed" && role === "b")) return {};
+  if (coding === "mixed" && role === "a") return { codecs: LOOPS };
+  return coding === "codec" ? { codecs: CODECS } : { codecs: CODECS, compression: COMPRESSION };
+}
 
 /** Pages `a` and `b` dial `host` over roads that break, on one clock that the script moves. */
 export class World {
@@ -16,12 +29,13 @@ export class World {
   /** How often the link of a page was anything but open. */
   readonly #breaks = new Map<At, number>();
 
-  constructor({ buses, medium, seed }: Script) {
+  constructor({ buses, medium, seed, coding }: Script) {
     const random = seededRandom(seed);
     const make = (role: At): AnyBus =>
       new EventBus({
         contract,
         role,
+        ...handed(coding, role),
         clock: this.clock,
         random,
         journal: ringJournal({ clock: this.clock }),
