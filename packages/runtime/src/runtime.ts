@@ -21,6 +21,8 @@ import { constructs } from "./engine/plan/constructs.ts";
 import type { Plan } from "./engine/plan/plan.ts";
 import { Plans, type BlueprintTarget } from "./engine/plan/plans.ts";
 import type { OnUnknown } from "./engine/run/recall.ts";
+import { Reuse } from "./engine/run/reuse.ts";
+import type { Values } from "./engine/run/scope.ts";
 import { HostLocks, HostSlots, Pace } from "./engine/run/slots.ts";
 import type { ExecutionHistory } from "./engine/told/recorder.ts";
 import { checkInputs, inputsText } from "./engine/values/blueprint-inputs.ts";
@@ -28,6 +30,7 @@ import { readFileInputs } from "./engine/values/file-input.ts";
 import { RuntimeError } from "./errors.ts";
 import type { OpenFile } from "./journal/data-folder.ts";
 import type { Retention, Unfinished } from "./journal/execution-store.ts";
+import type { Reusable } from "./journal/reusable.ts";
 import { openLibrary, type Library } from "./library/index.ts";
 import { coreNodes } from "./nodes/index.ts";
 import { hostCatalog } from "./nodes/optional.ts";
@@ -90,10 +93,27 @@ export interface ExecuteOptions {
   breakpoints?: readonly Breakpoint[];
   /** `debug`: stops before the first instance. Default `run`. */
   mode?: "run" | "debug";
+  /**
+   * Runs again from some nodes of an execution of `dataDir`: what need not run is taken over, told as `cache`. Inputs that
+   * are left out are that execution's.
+   */
+  from?: RunFrom;
   /** By path, by port: what nodes are taken to have given; they do not run. */
   pins?: StandInOptions["pins"];
   /** By path: what runs instead of nodes. */
   mocks?: StandInOptions["mocks"];
+}
+
+/** What a new execution runs again, and what it takes over. */
+export interface RunFrom {
+  executionId: string;
+  /** Paths of nodes that run again, with what is inside of them. */
+  at: readonly string[];
+  /**
+   * Of the other nodes, those that completed there with the same type, configuration and inputs are not run: with
+   * `upstream` where they lead to `at`, with `all-clean` wherever they stand.
+   */
+  reuse: "upstream" | "all-clean";
 }
 
 /** One that `recover` has seen. `error`: why it cannot go on. */
@@ -187,9 +207,10 @@ export class Runtime {
    */
   async execute(
     target: BlueprintTarget,
-    input: Record<string, unknown> = {},
+    input?: Record<string, unknown>,
     options: ExecuteOptions = {},
   ): Promise<string> {
+    const { from } = options;
     const id = options.executionId ?? randomUUID();
     this.#refuseClosed();
     if (this.#executions.has(id) || this.#opening.has(id) || this.#keeper?.has(id)) {
@@ -206,10 +227,16 @@ export class Runtime {
       const plan = await this.#plans.of(target);
       const { blueprint } = plan;
       const secrets = await this.#secretsOf(plan);
-      const values = await this.#inputsOf(blueprint, input);
+      const source = from && (await this.#sourceOf(from));
+      const values = await this.#inputsOf(blueprint, input ?? source?.input ?? {});
       this.#refuseClosed();
-      const { deadline, priority = 0 } = options;
-      const accepted = { id, target, plan, input: values, secrets, priority, deadline };
+      const { deadline, priority = 0, pins, mocks } = options;
+      const stopsAtEntry = options.mode === "debug";
+      const given = pins || mocks ? { pins, mocks } : undefined;
+      const standIns = given && new StandIns(plan.root, given);
+      const reuse = from && source && new Reuse(plan.root, from, source.reusable, this.blobs);
+      const run = { id, target, plan, input: values, secrets, priority, deadline };
+      const accepted = { ...run, stopsAtEntry, from, standIns: given };
       const journal = await this.#keeper?.begin(accepted);
       const execution = new Execution({
         id,
@@ -219,8 +246,9 @@ export class Runtime {
         priority,
         deadline,
         ...(journal ? { journal } : {}),
-        stopsAtEntry: options.mode === "debug",
-        standIns: options.pins || options.mocks ? new StandIns(plan.root, options) : undefined,
+        stopsAtEntry,
+        standIns,
+        reuse,
         host: this.#host,
         tell: (message) => this.#listeners.tell(message),
         isHeard: () => this.#listeners.isHeard(id),
@@ -362,10 +390,11 @@ export class Runtime {
 
   async #resume(left: Unfinished): Promise<void> {
     const { past } = left;
-    const { id, target, priority, deadline } = past.created!;
+    const { id, target, priority, deadline, stopsAtEntry, from } = past.created!;
     const plan = await this.#plans.of(target);
     const secrets = await this.#secretsOf(plan);
-    const { journal, input } = await this.#keeper!.resume(left, plan);
+    const source = from && (await this.#sourceOf(from));
+    const { journal, input, standIns } = await this.#keeper!.resume(left, plan);
     const execution = new Execution({
       id,
       plan,
@@ -375,6 +404,9 @@ export class Runtime {
       deadline,
       ...(journal ? { journal } : {}),
       past,
+      stopsAtEntry: stopsAtEntry === true && past.steering.lastStop === 0,
+      standIns: standIns && new StandIns(plan.root, standIns),
+      reuse: from && source && new Reuse(plan.root, from, source.reusable, this.blobs),
       host: this.#host,
       tell: (message) => this.#listeners.tell(message),
       isHeard: () => this.#listeners.isHeard(id),
@@ -387,6 +419,16 @@ export class Runtime {
   /** Of an execution that an earlier host finished. */
   #kept(executionId: string): ReturnType<Keeper<ExecutionEntry>["summary"]> {
     return this.#executions.has(executionId) ? undefined : this.#keeper?.summary(executionId);
+  }
+
+  /** Without a data folder nothing is kept that could be taken over. */
+  async #sourceOf({ executionId }: RunFrom): Promise<{ reusable: Reusable; input: Values }> {
+    if (this.#keeper) return await this.#keeper.source(executionId);
+    throw new RuntimeError(
+      "CONFIG",
+      `Cannot run from "${executionId}": this host keeps nothing of its executions; give it a data folder (\`dataDir\`)`,
+      { executionId },
+    );
   }
 
   #refuseClosed(): void {

@@ -18,6 +18,7 @@ import type { Plan } from "./plan/plan.ts";
 import { scopeOutputs } from "./run/blueprint-node.ts";
 import { cancelScope } from "./run/ending.ts";
 import { CancelReason, toRtError } from "./run/failure.ts";
+import type { Reuse } from "./run/reuse.ts";
 import { Scheduler } from "./run/scheduler.ts";
 import type { Scope, Values } from "./run/scope.ts";
 import { isFinalExecution } from "./run/states.ts";
@@ -40,6 +41,7 @@ export interface ExecutionSeed {
   /** Stands still before its first instance. */
   readonly stopsAtEntry?: boolean;
   readonly standIns?: StandIns | undefined;
+  readonly reuse?: Reuse | undefined;
   /** Left out: nothing is kept, and it ends with its process. */
   readonly journal?: ExecutionJournal;
   /** What was recorded of it by hosts that are gone, this host's claim included. */
@@ -131,6 +133,7 @@ export class Execution {
         epoch: this.epoch,
         past,
         standIns: seed.standIns,
+        reuse: seed.reuse,
         unhandled: (error) => this.#unhandled(error),
         stopped: () => this.#hold(false),
         quiet: () => this.#quiet(),
@@ -139,6 +142,7 @@ export class Execution {
       this.#transitions,
       this.#journal,
     );
+    if (past) this.#scheduler.configEdits.restore(plan.root, past.steering.edits);
     this.control = new ExecutionControl(this, plan, this.#scheduler, this.#redact);
   }
 
@@ -440,7 +444,7 @@ export class Execution {
       durationMs,
       activeMs: this.#active.elapsedMs,
       counts: none,
-      cacheHits: 0,
+      cacheHits: this.#scheduler.cacheHits,
       handledErrors: this.#scheduler.settling.handledErrors,
     });
     this.#settle();

@@ -8,11 +8,11 @@
 import type { Clock } from "@atomiton/events";
 
 import type { BlobAccess } from "../blueprint/define-node.ts";
-import type { RuntimeMessage } from "../contract.ts";
+import type { Breakpoint, RuntimeMessage, StopInfo } from "../contract.ts";
 import type { RtError } from "../errors.ts";
 import type { ExecutionJournal } from "../journal/execution-journal.ts";
 import type { Past } from "../journal/past.ts";
-import type { ExecutionRecord, FinalState, StoredValue, StoredValues } from "../journal/records.ts";
+import type { ExecutionRecord, FinalState, Stopped, StoredValue, StoredValues } from "../journal/records.ts";
 import { storeValue, storeValues, type ValueStore } from "../journal/stored-values.ts";
 import type { Attempt } from "./run/attempt.ts";
 import { pathOf, type Scope, type Values } from "./run/scope.ts";
@@ -38,6 +38,7 @@ export class JournalWriter {
   readonly #options: JournalWriterOptions;
   readonly #store: ValueStore;
   readonly #beats = new Map<string, number>();
+  readonly #taken = new Map<string, string>();
 
   constructor(options: JournalWriterOptions) {
     this.#options = options;
@@ -46,7 +47,7 @@ export class JournalWriter {
   }
 
   /** An attempt is about to run. A promise: not before it resolves. */
-  started(attempt: Attempt): Promise<void> | undefined {
+  started(attempt: Attempt, dependsOn: string | undefined): Promise<void> | undefined {
     const { node, number, path, prepared } = attempt;
     const isInside = node.kind !== "node";
     const key = prepared?.idempotencyKey;
@@ -56,10 +57,16 @@ export class JournalWriter {
       a: number,
       ...(key === undefined ? {} : { key }),
       ...(isInside ? { inside: true as const } : {}),
+      ...(dependsOn === undefined ? {} : { h: dependsOn }),
     });
     if (isInside) return undefined;
     const actsOutside = node.effect === "write" || node.effect === "idempotent";
     return actsOutside || (this.#options.past?.deaths ?? 0) > 0 ? this.journal.durable() : undefined;
+  }
+
+  /** The outputs with which the instance is about to settle are those of another execution. */
+  takesOver(path: string, dependsOn: string): void {
+    this.#taken.set(path, dependsOn);
   }
 
   settled(
@@ -74,12 +81,15 @@ export class JournalWriter {
     if (this.#options.past?.isFinal(path)) return;
     this.#beats.delete(path);
     const s = NODE_STATES[state] as FinalState;
+    const h = this.#taken.get(path);
+    this.#taken.delete(path);
     const record = {
       k: "settled" as const,
       p: path,
       a: scope.attempt[node]!,
       s,
       ...(why === undefined ? {} : { why }),
+      ...(h === undefined ? {} : { h }),
     };
     if (s === "failed") this.journal.append({ ...record, error: this.#clean(came as RtError) });
     else this.#appendWith(came as Values | undefined, (out) => (out ? { ...record, out } : record));
@@ -113,6 +123,45 @@ export class JournalWriter {
     if (now - (this.#beats.get(path) ?? -Infinity) < HEARTBEAT_MS) return;
     this.#beats.set(path, now);
     this.#appendValue(value, (stored) => ({ k: "heartbeat", p: path, value: stored }));
+  }
+
+  breakpoints(list: readonly Breakpoint[]): void {
+    this.journal.append({ k: "breakpoints", list });
+  }
+  count(p: string, a: number, of: string, n: number): void {
+    this.journal.append({ k: "count", p, a, of, n });
+  }
+  config(p: string, ops: unknown): void {
+    this.#appendValue(ops, (value) => ({ k: "config", p, value }));
+  }
+  override(p: string, a: number, at: Breakpoint["at"], port: string, value: unknown): void {
+    this.#appendValue(value, (stored) => ({ k: "override", p, a, at, port, value: stored }));
+  }
+
+  /** An instance stands still; `came`: what its attempt came to, where that can be had again. */
+  stopped(
+    { stopId, path, attempt, reason, breakpointIds, allStopped, conditionError }: StopInfo,
+    at: Breakpoint["at"],
+    port: string | undefined,
+    came: { outputs?: Values; error?: RtError } | undefined,
+  ): void {
+    const record: Stopped = {
+      k: "stop",
+      p: path,
+      a: attempt,
+      id: stopId,
+      at,
+      reason,
+      ids: breakpointIds,
+      isAll: allStopped,
+      ...(port === undefined ? {} : { port }),
+      ...(conditionError === undefined ? {} : { conditionError }),
+      ...(came?.error ? { error: this.#clean(came.error) } : {}),
+    };
+    this.#appendWith(came?.outputs, (out) => (out ? { ...record, out } : record));
+  }
+  left(stopId: string): void {
+    this.journal.append({ k: "left", id: stopId });
   }
 
   paused(reason?: string): void {

@@ -4,12 +4,14 @@ import type { Clock } from "@atomiton/events";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { RuntimeState } from "../contract.ts";
 import { RuntimeError, type RtError } from "../errors.ts";
-import { readPast, type OpenFile } from "../journal/data-folder.ts";
+import { readPast, readRecords, type OpenFile } from "../journal/data-folder.ts";
 import type { ExecutionJournal } from "../journal/execution-journal.ts";
 import { ExecutionStore, type Retention, type Unfinished } from "../journal/execution-store.ts";
-import type { StoredTarget } from "../journal/records.ts";
-import { loadValues, storeValues } from "../journal/stored-values.ts";
+import type { StoredFrom, StoredTarget } from "../journal/records.ts";
+import { Reusable } from "../journal/reusable.ts";
+import { loadValue, loadValues, storeValue, storeValues } from "../journal/stored-values.ts";
 import { killLeftovers } from "../process/leftovers.ts";
+import type { StandInOptions } from "./control/stand-ins.ts";
 import { failureOf, type Execution } from "./execution.ts";
 import { valueStore } from "./journal-writer.ts";
 import type { Plan } from "./plan/plan.ts";
@@ -35,6 +37,9 @@ interface Accepted {
   readonly secrets: Readonly<Record<string, string>>;
   readonly priority: number;
   readonly deadline: number | undefined;
+  readonly stopsAtEntry: boolean;
+  readonly standIns: StandInOptions | undefined;
+  readonly from: StoredFrom | undefined;
 }
 
 /** What is needed of a list's entry here. */
@@ -44,6 +49,14 @@ interface Entry {
   readonly endedAt?: number | undefined;
   readonly error?: RtError | undefined;
   readonly blueprint: { readonly name: string };
+}
+
+/** What the next host needs of an execution beside its past. */
+interface TakenUp {
+  /** Undefined: its end is recorded. */
+  readonly journal: ExecutionJournal | undefined;
+  readonly input: Values;
+  readonly standIns: StandInOptions | undefined;
 }
 
 interface Summary<E> {
@@ -76,10 +89,12 @@ export class Keeper<E extends Entry> {
   }
 
   /** The execution is on the disk when it resolves. */
-  async begin({ id, target, plan, input, secrets, priority, deadline }: Accepted): Promise<ExecutionJournal> {
+  async begin(accepted: Accepted): Promise<ExecutionJournal> {
     const store = await this.open();
+    const { id, target, plan, input, secrets, priority, deadline, stopsAtEntry, standIns, from } = accepted;
     const { blueprint } = plan;
-    const stored = await storeValues(input, valueStore(this.#options.blobs, makeRedact(secrets)));
+    const values = valueStore(this.#options.blobs, makeRedact(secrets));
+    const stored = await storeValues(input, values);
     return await store.begin(
       {
         k: "created",
@@ -90,13 +105,16 @@ export class Keeper<E extends Entry> {
         input: stored,
         priority,
         ...(deadline === undefined ? {} : { deadline }),
+        ...(stopsAtEntry ? { stopsAtEntry } : {}),
+        ...(from ? { from } : {}),
+        ...(standIns ? { standIns: await storeValue(standIns, values) } : {}),
       },
       blueprint.policy.durability,
     );
   }
 
   /** Reads back what `past` names, checks that `plan` is the one it began with, and claims it. */
-  async resume(left: Unfinished, plan: Plan): Promise<{ journal: ExecutionJournal | undefined; input: Values }> {
+  async resume(left: Unfinished, plan: Plan): Promise<TakenUp> {
     const created = left.past.created!;
     if (plan.hash !== created.planHash) {
       throw new RuntimeError(
@@ -107,10 +125,11 @@ export class Keeper<E extends Entry> {
     }
     const { blobs } = this.#options;
     const input = await loadValues(created.input, blobs);
+    const standIns = created.standIns && ((await loadValue(created.standIns, blobs)) as StandInOptions);
     await left.past.load(blobs);
     const store = await this.open();
     await killLeftovers(created.id);
-    return { journal: await store.claim(left, plan.blueprint.policy.durability), input };
+    return { journal: await store.claim(left, plan.blueprint.policy.durability), input, standIns };
   }
 
   /** Keeps what clients may ask of an execution that is over, when its end is on the disk. */
@@ -128,6 +147,20 @@ export class Keeper<E extends Entry> {
     const done = (): void => void this.#finishing.delete(work);
     // A summary that could not be written is made again from the journal.
     work.then(done, done);
+  }
+
+  /** What a new execution may take over from one of this folder. Rejects with `UNKNOWN_EXECUTION`, `JOURNAL`. */
+  async source(executionId: string): Promise<{ reusable: Reusable; input: Values }> {
+    const place = (await this.open()).placeOf(executionId);
+    if (place === undefined) {
+      throw new RuntimeError(
+        "UNKNOWN_EXECUTION",
+        `Cannot run from "${executionId}": the data folder has no such execution, or has let it go; run from the start`,
+        { executionId },
+      );
+    }
+    const reusable = await readRecords(place, new Reusable());
+    return { reusable, input: await loadValues(reusable.created?.input ?? {}, this.#options.blobs) };
   }
 
   entries(): E[] {

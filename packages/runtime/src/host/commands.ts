@@ -129,8 +129,9 @@ async function begin(
   const target = targetOf(request, peer?.grants);
   relay.hold(executionId);
   try {
-    await runtime.execute(target, request.input ?? {}, {
+    await runtime.execute(target, request.input, {
       executionId,
+      ...(request.from === undefined ? {} : { from: request.from }),
       ...(request.priority === undefined ? {} : { priority: request.priority }),
       ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
       ...(request.breakpoints === undefined ? {} : { breakpoints: request.breakpoints }),

@@ -94,13 +94,20 @@ export async function placesIn(dir: string): Promise<ExecutionPlace[]> {
 export const journalIn = (place: string): string => join(place, JOURNAL);
 
 /** What the journal says, without touching it: its host may be alive. Throws `RuntimeError` JOURNAL. */
-export async function readPast(place: string): Promise<Past> {
-  const past = new Past();
+export const readPast = (place: string): Promise<Past> => readRecords(place, new Past());
+
+/** Gives `reader` every record, or those up to number `last`. Throws as `readPast`. */
+export async function readRecords<R extends { add(record: ExecutionRecord, ts: number): void }>(
+  place: string,
+  reader: R,
+  last = Number.POSITIVE_INFINITY,
+): Promise<R> {
   const bytes = await readFile(journalIn(place));
-  for await (const { value, ts } of asJournal(place, () => recordedJournal<ExecutionRecord>(bytes)).read()) {
-    past.add(value, ts);
+  for await (const { seq, value, ts } of asJournal(place, () => recordedJournal<ExecutionRecord>(bytes)).read()) {
+    if (seq > last) break;
+    reader.add(value, ts);
   }
-  return past;
+  return reader;
 }
 
 export async function writeSummary(place: string, summary: unknown): Promise<void> {

@@ -235,6 +235,7 @@ function withoutValues(record: ExecutionRecord): ExecutionRecord {
     Object.fromEntries(Object.keys(values).map((name) => [name, lost]));
   if (record.k === "settled") return { ...record, out: none(record.out) };
   if (record.k === "terminal") return { ...record, result: none(record.result) };
+  if (record.k === "stop") return { ...record, ...(record.out ? { out: none(record.out) } : {}) };
   if (record.k === "created") return { ...record, input: none(record.input) };
   return "value" in record ? { ...record, value: lost } : record;
 }

@@ -88,9 +88,9 @@ export class ExecutionStore<S extends { readonly executionId: string; readonly e
     return kept && readSummary(kept.place);
   }
 
-  /** The folder of a finished execution. */
+  /** The folder of an execution. */
   placeOf(executionId: string): string | undefined {
-    return this.#finished.get(executionId)?.place;
+    return this.#finished.get(executionId)?.place ?? this.#places.get(executionId);
   }
 
   has(executionId: string): boolean {

@@ -4,6 +4,7 @@
  */
 import type { BlobAccess } from "../blueprint/define-node.ts";
 import { RuntimeError, type RtError } from "../errors.ts";
+import { PastSteering } from "./past-steering.ts";
 import type { Created, ExecutionRecord, Settled, StoredValue, Terminal, Values } from "./records.ts";
 import { loadValue, loadValues } from "./stored-values.ts";
 
@@ -54,12 +55,14 @@ export class Past {
   terminal: Terminal | undefined;
   /** Instances that ended, by state. */
   readonly counts: Record<Settled["s"], number> = { completed: 0, failed: 0, skipped: 0, cancelled: 0 };
+  readonly steering: PastSteering = new PastSteering();
   readonly #root: Branch = { past: undefined, inside: undefined };
   /** Running since the last claim. */
   readonly #running = new Map<string, InstancePast>();
   #isClaimed = false;
 
   add(record: ExecutionRecord, ts: number): void {
+    this.steering.add(record);
     switch (record.k) {
       case "created":
         this.created = record;
@@ -124,6 +127,17 @@ export class Past {
         this.forgetInside(record.p);
         return;
       }
+      case "stop":
+        // It stands still: whatever kills its host is another one.
+        this.#running.delete(record.p);
+        return;
+      // What steered it is told by `steering`.
+      case "breakpoints":
+      case "config":
+      case "count":
+      case "left":
+      case "override":
+        return;
       case "pause":
         this.pause = record.reason === undefined ? {} : { reason: record.reason };
         return;
@@ -147,6 +161,7 @@ export class Past {
 
   /** Reads outputs, steps and heartbeats back. Rejects only when the storage fails otherwise than by losing a blob. */
   async load(blobs: BlobAccess): Promise<void> {
+    await this.steering.load(blobs);
     const work = this.#all();
     const one = async (): Promise<void> => {
       for (let past = work.pop(); past; past = work.pop()) await loadInstance(past, blobs);
@@ -160,6 +175,11 @@ export class Past {
     if (!past || past.isTaken) return undefined;
     past.isTaken = true;
     return past;
+  }
+
+  /** Something of it was recorded. */
+  knows(path: string): boolean {
+    return this.#find(path)?.past !== undefined;
   }
 
   /** It had ended, whether its past was handed out or not. */

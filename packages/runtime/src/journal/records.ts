@@ -3,6 +3,7 @@
  * to 32 KiB, as blobs above it (see stored-values.ts).
  */
 import type { BlobRef } from "../blueprint/define-node.ts";
+import type { Breakpoint, StopInfo } from "../contract.ts";
 import type { RtError } from "../errors.ts";
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -26,6 +27,35 @@ export interface Created {
   readonly input: StoredValues;
   readonly priority: number;
   readonly deadline?: number;
+  /** Stops before its first instance. */
+  readonly stopsAtEntry?: true;
+  /** Pins and mocks. */
+  readonly standIns?: StoredValue;
+  /** Whose results it may take over. */
+  readonly from?: StoredFrom;
+}
+
+/** `execute`'s `from`. */
+export interface StoredFrom {
+  readonly executionId: string;
+  readonly at: readonly string[];
+  readonly reuse: "upstream" | "all-clean";
+}
+
+/** An instance stands still. `out` or `error`: what its attempt came to, which nobody has got. */
+export interface Stopped {
+  readonly k: "stop";
+  readonly p: string;
+  readonly a: number;
+  readonly id: string;
+  readonly at: Breakpoint["at"];
+  readonly port?: string;
+  readonly reason: StopInfo["reason"];
+  readonly ids: readonly string[];
+  readonly isAll: boolean;
+  readonly conditionError?: string;
+  readonly out?: StoredValues;
+  readonly error?: RtError;
 }
 
 /** A final instance. `out` are its outputs, or its error on `error`. */
@@ -37,6 +67,8 @@ export interface Settled {
   readonly out?: StoredValues;
   readonly error?: RtError;
   readonly why?: string;
+  /** Of one whose outputs were taken over from another execution: what `started` says of the others. */
+  readonly h?: string;
 }
 
 export interface Terminal {
@@ -47,6 +79,16 @@ export interface Terminal {
   readonly error?: RtError;
 }
 
+/** `h`: hash of what its outputs depend on; left out where that cannot be said. */
+export interface Started {
+  readonly k: "started";
+  readonly p: string;
+  readonly a: number;
+  readonly key?: string;
+  readonly inside?: true;
+  readonly h?: string;
+}
+
 /** `p` is the path of an instance, `a` the number of its attempt. */
 export type ExecutionRecord =
   | Created
@@ -54,7 +96,7 @@ export type ExecutionRecord =
   | { readonly k: "claimed"; readonly host: string; readonly epoch: number }
   /** A host gave it up in good order: what was running did not kill it. */
   | { readonly k: "released" }
-  | { readonly k: "started"; readonly p: string; readonly a: number; readonly key?: string; readonly inside?: true }
+  | Started
   | { readonly k: "step"; readonly p: string; readonly key: string; readonly value: StoredValue }
   | { readonly k: "heartbeat"; readonly p: string; readonly value: StoredValue }
   /** Tried again at `until`, milliseconds since 1970. */
@@ -63,6 +105,24 @@ export type ExecutionRecord =
   | { readonly k: "wait"; readonly p: string; readonly a: number; readonly nth: number; readonly value: StoredValue }
   | { readonly k: "answer"; readonly p: string; readonly value: StoredValue }
   | Settled
+  /** All breakpoints from here on. */
+  | { readonly k: "breakpoints"; readonly list: readonly Breakpoint[] }
+  /** For the `n`th time an instance met what `of` counts: the condition of a breakpoint, or a mock. */
+  | { readonly k: "count"; readonly p: string; readonly a: number; readonly of: string; readonly n: number }
+  | Stopped
+  /** The stop is over: its instance goes on. */
+  | { readonly k: "left"; readonly id: string }
+  /** A value was put in place of an input (`before`) or an output, at a stop. */
+  | {
+      readonly k: "override";
+      readonly p: string;
+      readonly a: number;
+      readonly at: Breakpoint["at"];
+      readonly port: string;
+      readonly value: StoredValue;
+    }
+  /** A node's configuration was changed: by a list of patches. */
+  | { readonly k: "config"; readonly p: string; readonly value: StoredValue }
   | { readonly k: "pause"; readonly reason?: string }
   | { readonly k: "resume" }
   /** From here on it ends as `s`, and no other way. */

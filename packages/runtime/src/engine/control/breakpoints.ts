@@ -7,6 +7,8 @@
 import { compileExpression, type Expression, type Scope as Seen } from "../../blueprint/expression.ts";
 import { compileTemplate, type Template as Text } from "../../blueprint/template.ts";
 import type { Breakpoint } from "../../contract.ts";
+import { countOf, type PastSteering } from "../../journal/past-steering.ts";
+import type { Stopped } from "../../journal/records.ts";
 import type { Scope } from "../run/scope.ts";
 
 const CONDITION_MS = 50;
@@ -42,7 +44,16 @@ export interface Hit {
   readonly breakpointIds: readonly string[];
   readonly suspend: "all" | "scope";
   readonly conditionError: string | undefined;
+  /** The stop at which another host had left it: it stands there again. */
+  readonly again?: Stopped;
 }
+
+export const hitAgain = (again: Stopped): Hit => ({
+  breakpointIds: again.ids,
+  suspend: again.isAll ? "all" : "scope",
+  conditionError: again.conditionError,
+  again,
+});
 
 interface Known {
   readonly breakpoint: Breakpoint;
@@ -53,14 +64,25 @@ interface Known {
   count: number;
 }
 
+/** What hosts before have recorded of how it was steered, and who records what is counted from here on. */
+export interface SteeringMemory {
+  readonly past: PastSteering | undefined;
+  readonly counted: ((path: string, attempt: number, of: string, n: number) => void) | undefined;
+}
+
 export class Breakpoints {
   #known: Known[] = [];
   /** What was left: goes with its scope. */
   readonly #consumed = new WeakMap<Scope, Set<string>>();
   readonly #log: (breakpoint: Breakpoint, path: string, message: string) => void;
 
-  constructor(log: (breakpoint: Breakpoint, path: string, message: string) => void) {
+  readonly #memory: SteeringMemory;
+
+  constructor(memory: SteeringMemory, log: (breakpoint: Breakpoint, path: string, message: string) => void) {
+    this.#memory = memory;
     this.#log = log;
+    this.set(memory.past?.breakpoints ?? []);
+    for (const known of this.#known) known.count = memory.past?.counts.get(countOf(known.breakpoint)) ?? 0;
   }
 
   get isEmpty(): boolean {
@@ -101,7 +123,7 @@ export class Breakpoints {
       } catch (error) {
         failure = (error as Error).message;
       }
-      if (failure === undefined && !known.counts(++known.count)) continue;
+      if (failure === undefined && !this.#counts(known, place)) continue;
       if (log && failure === undefined) {
         this.#log(breakpoint, place.path, await lineOf(log, values));
         continue;
@@ -114,7 +136,19 @@ export class Breakpoints {
     return ids.length === 0 ? undefined : { breakpointIds: ids, suspend, conditionError };
   }
 
+  /** One that another host has counted, and that did not stop there, is not asked again. */
+  #counts(known: Known, { path, attempt }: Place): boolean {
+    const { past, counted } = this.#memory;
+    const of = countOf(known.breakpoint);
+    if (known.breakpoint.hit === undefined) return true;
+    if (past?.hasCounted(path, attempt, of)) return false;
+    known.count++;
+    counted?.(path, attempt, of, known.count);
+    return known.counts(known.count);
+  }
+
   #isConsumed({ breakpoint }: Known, place: Place): boolean {
+    if (this.#memory.past?.hasMet(place.path, place.attempt, breakpoint.id)) return true;
     return this.#consumed.get(place.scope)?.has(keyOf(breakpoint, place)) ?? false;
   }
 

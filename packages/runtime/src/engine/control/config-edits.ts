@@ -44,6 +44,15 @@ export class ConfigEdits {
     return this.#edits.size === 0;
   }
 
+  /** Changes that another host has recorded hold again. */
+  restore(root: Template, edits: readonly { readonly path: string; readonly value: unknown }[]): void {
+    for (const { path, value } of edits) {
+      const node = nodeAt(root, path)!;
+      const ops = (value as readonly PatchOp[]).map((op) => editOf(node, op));
+      this.#edits.set(path, [...(this.#edits.get(path) ?? []), ...ops]);
+    }
+  }
+
   /** What an attempt makes of its configuration; undefined where nothing was changed. */
   of(path: string): readonly Edit[] | undefined {
     const forNode = path.includes("[") ? this.#edits.get(path.replace(ITEMS, "")) : undefined;
@@ -102,6 +111,7 @@ export class ConfigEdits {
       );
     }
     this.#edits.set(path, own);
+    scheduler.journal?.config(path, ops);
     for (const [attempt, config] of changed) if (!attempt.isOver) attempt.reconfigure(config, keys);
     return { applied, configHash: this.#hash(node, path) };
   }

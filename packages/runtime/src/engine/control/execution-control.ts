@@ -75,6 +75,7 @@ export class ExecutionControl {
   /** Replaces all breakpoints. They apply from here on: what runs already is not stopped by a `before`. */
   setBreakpoints(breakpoints: readonly Breakpoint[]): VerifiedBreakpoint[] {
     const refused = this.#scheduler.breakpoints.set(breakpoints);
+    this.#scheduler.journal?.breakpoints(breakpoints.filter((breakpoint) => !refused.has(breakpoint)));
     return breakpoints.map((breakpoint) => {
       const message = refused.get(breakpoint) ?? this.#whyNot(breakpoint);
       if (message !== undefined) return { ...breakpoint, verified: false, message };
@@ -93,6 +94,7 @@ export class ExecutionControl {
   override(stopId: string, port: string, value: unknown): void {
     const stop = this.#scheduler.stops.get(stopId);
     stop.override(port, value);
+    this.#scheduler.journal?.override(stop.info.path, stop.info.attempt, stop.at, port, value);
     this.#scheduler.stops.edited(stop);
   }
 

@@ -5,6 +5,7 @@
  * 3. After a wait for a condition everything is asked again: the execution may have been paused or cancelled.
  */
 import { RuntimeError } from "../../errors.ts";
+import type { PastSteering } from "../../journal/past-steering.ts";
 import { GRACE_MS } from "../host.ts";
 import type { PlanNode } from "../plan/plan.ts";
 import type { Attempt, Outcome } from "../run/attempt.ts";
@@ -15,7 +16,7 @@ import type { Scope } from "../run/scope.ts";
 import { isHandled } from "../run/settling.ts";
 import { HELD, READY, RUNNING } from "../run/states.ts";
 import { hasFlowed } from "../streams/region.ts";
-import type { Hit } from "./breakpoints.ts";
+import { hitAgain, type Hit, type Place } from "./breakpoints.ts";
 import type { StepKind } from "./control.ts";
 import { attemptsIn } from "./locate.ts";
 import { edgePlace, overrideInput, overrideOutput, placeOf, valuesOf, type Delivered } from "./stop-values.ts";
@@ -90,13 +91,16 @@ export class Holds {
 
   #leave(stop: Stop): void {
     this.#scheduler.stops.close(stop);
+    this.#scheduler.journal?.left(stop.info.stopId);
     // Whoever heard of it may have cancelled the execution.
     if (!stop.scope.ending) stop.go();
   }
 
   /** Asked once, when an attempt is prepared. False: it is held, and told to proceed later. */
   mayRun(attempt: Attempt): boolean {
-    const { control, breakpoints } = this.#scheduler;
+    const { control, breakpoints, facts } = this.#scheduler;
+    const before = facts.past && this.#asBefore(attempt, facts.past.steering);
+    if (before !== undefined) return before;
     if (!control.isHolding && breakpoints.isEmpty) return true;
     const { scope, node } = attempt;
     if (!control.mayStart(scope, node.id)) {
@@ -116,6 +120,28 @@ export class Holds {
       else this.#takeBack(attempt);
     });
     return false;
+  }
+
+  /** As it stood in another host: at a stop before it ran, or on the way to one. Undefined: at none. */
+  #asBefore(attempt: Attempt, past: PastSteering): boolean | undefined {
+    const { path, number } = attempt;
+    for (const { at, port, value } of past.overrides(path, number)) {
+      if (at === "before") overrideInput(attempt, port, value);
+    }
+    const again = past.takeStop(path, ["before"]);
+    if (again) this.#stopBefore(attempt, hitAgain(again));
+    if (again) return false;
+    return past.isStopped(path) || past.outcome(path, number) ? true : undefined;
+  }
+
+  /** What an attempt came to, with what was put in its place before its host died. */
+  asEdited(attempt: Attempt, outcome: Outcome): Outcome {
+    if (outcome.kind !== "completed" && outcome.kind !== "failed") return outcome;
+    let edited: Delivered = outcome;
+    for (const { at, port, value } of this.#scheduler.facts.past!.steering.overrides(attempt.path, attempt.number)) {
+      if (at !== "before") edited = overrideOutput(attempt, edited, port, value);
+    }
+    return edited;
   }
 
   /** Prepared, and not to start now: it will be prepared anew. */
@@ -149,7 +175,10 @@ export class Holds {
 
   /** Undefined at once where no breakpoint stands. */
   meetAfter(attempt: Attempt, outcome: Outcome): Promise<Hit | undefined> | undefined {
-    const { breakpoints } = this.#scheduler;
+    const { breakpoints, facts } = this.#scheduler;
+    const again = facts.past?.steering.takeStop(attempt.path, ["after", "error"]);
+    if (again) return Promise.resolve(hitAgain(again));
+    if (breakpoints.isEmpty) return undefined;
     if (outcome.kind === "completed") return breakpoints.meet(placeOf(attempt, "after", outcome));
     if (outcome.kind !== "failed" || attempt.prepared === undefined) return undefined;
     const { node, scope } = attempt;
@@ -172,7 +201,9 @@ export class Holds {
       attempt.stop = undefined;
       this.#scheduler.deliver(attempt, edited);
     };
-    this.#open({ at, scope, node: node.id, attempt, values, override, go }, path, hit);
+    // What a stream has given away cannot be given again by whoever takes it up: the region runs anew then.
+    const came = node.streamsTo || hasFlowed(scope, node) ? undefined : outcome;
+    this.#open({ at, scope, node: node.id, attempt, values, override, go }, path, hit, { came });
   }
 
   /** It stands still, and holds nothing that others could use. */
@@ -184,18 +215,27 @@ export class Holds {
   }
 
   /** `hit` undefined: it stops because of a step. */
-  #open(stop: Omit<Stop, "info">, path: string, hit: Hit | undefined): void {
+  #open(
+    stop: Omit<Stop, "info">,
+    path: string,
+    hit: Hit | undefined,
+    { came, port }: { came?: Delivered | undefined; port?: string | undefined } = {},
+  ): void {
     const { attempt, at } = stop;
     const allStopped = hit === undefined || hit.suspend === "all";
     if (hit && allStopped) this.#scheduler.facts.stopped();
-    const opened = this.#scheduler.stops.open(stop, {
-      reason: hit === undefined ? this.#scheduler.control.reason : at === "error" ? "error" : "breakpoint",
+    const again = hit?.again;
+    const reason = hit === undefined ? this.#scheduler.control.reason : at === "error" ? "error" : "breakpoint";
+    const about = {
+      reason: again?.reason ?? reason,
       breakpointIds: [...(hit?.breakpointIds ?? [])],
       path,
       attempt: attempt?.number ?? 0,
       allStopped,
       ...(hit?.conditionError === undefined ? {} : { conditionError: hit.conditionError }),
-    });
+    };
+    const opened = this.#scheduler.stops.open(stop, about, again?.id);
+    if (!again) this.#scheduler.journal?.stopped(opened.info, at, port, came);
     if (attempt) attempt.stop = opened;
     this.#scheduler.stops.tell(opened);
     this.#scheduler.turn();
@@ -204,7 +244,7 @@ export class Holds {
   /** False: no breakpoint stands where the value would enter. */
   meetEdge(scope: Scope, from: number, target: number): boolean {
     const place = edgePlace(scope, from, target);
-    const hit = place && this.#scheduler.breakpoints.meet(place);
+    const hit = place && this.#meetEdge(place);
     if (!hit) return false;
     const go = (): void => this.#scheduler.putToken(scope, from, target);
     this.#scheduler.launcher.preparing++;
@@ -218,12 +258,22 @@ export class Holds {
           );
         };
         const values = place.values();
-        this.#open({ at: "edge", scope, node: target, attempt: undefined, values, override, go }, place.path, found);
+        this.#open({ at: "edge", scope, node: target, attempt: undefined, values, override, go }, place.path, found, {
+          port: place.port,
+        });
       } else {
         go();
         this.#scheduler.turn();
       }
     });
     return true;
+  }
+
+  #meetEdge(place: Place): Promise<Hit | undefined> | undefined {
+    const { past } = this.#scheduler.facts;
+    const again = past?.steering.takeStop(place.path, ["edge"], place.port);
+    if (again) return Promise.resolve(hitAgain(again));
+    // What has begun had its values already.
+    return past?.knows(place.path) ? undefined : this.#scheduler.breakpoints.meet(place);
   }
 }

@@ -1,11 +1,13 @@
 /** Values and behaviour that somebody gave with a run, in place of what nodes would do. */
 import type { RtError } from "../../errors.ts";
 import { RuntimeError } from "../../errors.ts";
+import { mockCountOf } from "../../journal/past-steering.ts";
 import { issuesText } from "../plan/expressions.ts";
 import type { PlanNode, Template } from "../plan/plan.ts";
 import type { Attempt } from "../run/attempt.ts";
 import type { Values } from "../run/scope.ts";
 import { emitItem } from "../streams/streams.ts";
+import type { SteeringMemory } from "./breakpoints.ts";
 import { nodeAt } from "./locate.ts";
 
 /** Runs instead of a node. */
@@ -29,7 +31,8 @@ const ITEMS = /\[[^\]]*\]/g;
 export class StandIns {
   readonly #pins: ReadonlyMap<string, Values>;
   readonly #mocks: ReadonlyMap<string, Mocked>;
-  readonly #used = new Map<Mocked, number>();
+  readonly #used = new Map<string, number>();
+  #memory: SteeringMemory = { past: undefined, counted: undefined };
 
   /** Throws `INVALID_INPUT` where a path, a port or a value does not fit the plan. */
   constructor(root: Template, { pins = {}, mocks = {} }: StandInOptions) {
@@ -42,19 +45,34 @@ export class StandIns {
     }
   }
 
+  /** Mocks that another host has used count as used. */
+  remember(memory: SteeringMemory): void {
+    this.#memory = memory;
+    for (const path of this.#mocks.keys()) this.#used.set(path, memory.past?.counts.get(mockCountOf(path)) ?? 0);
+  }
+
+  /** Its outputs are not the node's own. */
+  covers(path: string): boolean {
+    const forItems = path.replace(ITEMS, "");
+    return [this.#pins, this.#mocks].some((given) => given.has(path) || given.has(forItems));
+  }
+
   /** What the instance is taken to have given: it does not run. */
   pinOf(path: string): Values | undefined {
     return this.#pins.size === 0 ? undefined : (this.#pins.get(path) ?? this.#pins.get(path.replace(ITEMS, "")));
   }
 
   /** What runs instead of the node, in this attempt. */
-  mockOf(path: string): Mocked | undefined {
+  mockOf(path: string, attempt: number): Mocked | undefined {
     if (this.#mocks.size === 0) return undefined;
-    const mock = this.#mocks.get(path) ?? this.#mocks.get(path.replace(ITEMS, ""));
-    if (!mock) return undefined;
-    const used = this.#used.get(mock) ?? 0;
-    if (used >= (mock.times ?? Number.POSITIVE_INFINITY)) return undefined;
-    this.#used.set(mock, used + 1);
+    const own = this.#mocks.has(path) ? path : path.replace(ITEMS, "");
+    const mock = this.#mocks.get(own);
+    const { past, counted } = this.#memory;
+    if (mock?.times === undefined || past?.hasCounted(path, attempt, mockCountOf(own))) return mock;
+    const used = this.#used.get(own) ?? 0;
+    if (used >= mock.times) return undefined;
+    this.#used.set(own, used + 1);
+    counted?.(path, attempt, mockCountOf(own), used + 1);
     return mock;
   }
 }

@@ -24,18 +24,21 @@ export interface Stop {
 export class Stops {
   readonly #open = new Map<string, Stop>();
   readonly #recorder: Recorder;
-  #given = 0;
+  #given: number;
 
-  constructor(recorder: Recorder) {
+  /** `given`: number of the last stop that another host has told. */
+  constructor(recorder: Recorder, given: number) {
     this.#recorder = recorder;
+    this.#given = given;
   }
 
   get size(): number {
     return this.#open.size;
   }
 
-  open(stop: Omit<Stop, "info">, about: Omit<StopInfo, "stopId">): Stop {
-    const opened: Stop = { ...stop, info: { stopId: `stop-${++this.#given}`, ...about } };
+  /** `stopId`: of one that another host has told already. */
+  open(stop: Omit<Stop, "info">, about: Omit<StopInfo, "stopId">, stopId?: string): Stop {
+    const opened: Stop = { ...stop, info: { stopId: stopId ?? `stop-${++this.#given}`, ...about } };
     this.#open.set(opened.info.stopId, opened);
     this.#recorder.stops(this.list());
     return opened;

@@ -20,6 +20,7 @@ import { CancelReason, toRtError } from "./failure.ts";
 import { collectInputs, kindOf } from "./inputs.ts";
 import { runLoop } from "./loop.ts";
 import { collectOutputs, waitOf } from "./outputs.ts";
+import { dependencyHash, type TakenOver } from "./reuse.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
 
@@ -54,7 +55,7 @@ export class Attempt {
   /** The scheduler has its outcome: calls of the node from here on are late. */
   isOver = false;
   /** Where its outputs come from. */
-  via: "run" | "pin" = "run";
+  via: "run" | "pin" | "cache" = "run";
   /** The node has told its progress. */
   hasReported = false;
   /** Items that the node gave to its stream ports. */
@@ -250,7 +251,25 @@ export class Attempt {
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
     this.prepared = prepared;
-    if (this.scheduler.holds.mayRun(this)) this.proceed();
+    const { reuse, standIns } = this.scheduler.facts;
+    const known = reuse && !standIns?.covers(this.path) ? reuse.outputsOf(this) : undefined;
+    if (known) void this.#takeOver(known);
+    else if (this.scheduler.holds.mayRun(this)) this.proceed();
+  }
+
+  /** Another execution has its outputs: it need not run. */
+  async #takeOver({ h, outputs }: TakenOver): Promise<void> {
+    const values = await outputs;
+    if (this.isOver) return;
+    if (this.#aborted) return this.#finish({ kind: "cancelled" });
+    if (!values) {
+      if (this.scheduler.holds.mayRun(this)) this.proceed();
+      return;
+    }
+    this.via = "cache";
+    this.scheduler.cacheHits++;
+    this.scheduler.journal?.takesOver(this.path, h);
+    this.scheduler.deliver(this, { kind: "completed", outputs: values });
   }
 
   /** Runs the node. Called once it is prepared: at once, or by the scheduler when nothing holds it any more. */
@@ -258,7 +277,8 @@ export class Attempt {
     if (this.isOver) return;
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     this.#start();
-    const stored = this.scheduler.journal?.started(this);
+    const { journal, facts } = this.scheduler;
+    const stored = journal?.started(this, facts.standIns?.covers(this.path) ? undefined : dependencyHash(this));
     if (stored) this.#runOnce(stored);
     else this.#runNode(this.prepared!);
   }
@@ -279,11 +299,14 @@ export class Attempt {
 
   #runNode(prepared: Prepared): void {
     const { node } = this;
-    const { standIns } = this.scheduler.facts;
+    const { standIns, past } = this.scheduler.facts;
+    // It had run when its host died, and stood still before anybody got what it came to.
+    const known = past?.steering.outcome(this.path, this.number);
+    if (known) return this.#finish(known);
     if (standIns) {
       const pin = standIns.pinOf(this.path);
       if (pin) this.via = "pin";
-      const mock = pin ? { outputs: pin } : standIns.mockOf(this.path);
+      const mock = pin ? { outputs: pin } : standIns.mockOf(this.path, this.number);
       if (mock) return runMock(this, mock);
     }
     if (node.kind === "loop") return runLoop(this, prepared.inputs, prepared.config as LoopConfig);

@@ -29,6 +29,7 @@ export function verdictOn(past: InstancePast, scope: Scope, node: PlanNode, all:
   const fail = (code: string, state: string): Verdict => ({ do: "fail", error: failure(scope, node, code, state) });
   if (past.at === "backoff") return { do: "wait", until: past.until };
   if (past.at === "waiting" && past.wait !== undefined) return { do: "await", wait: past.wait as AbsoluteWait };
+  if (past.at === "running" && all.steering.outcome(pathOf(scope, node.id), past.attempt)) return { do: "run" };
   const { settled } = past;
   if (past.at === "final" && settled) {
     if (settled.s === "skipped") return { do: "skip", why: settled.why };

@@ -7,7 +7,7 @@
 import type { Blueprint } from "../../blueprint/model.ts";
 import type { RtError } from "../../errors.ts";
 import type { Past } from "../../journal/past.ts";
-import { Breakpoints } from "../control/breakpoints.ts";
+import { Breakpoints, type SteeringMemory } from "../control/breakpoints.ts";
 import { ConfigEdits } from "../control/config-edits.ts";
 import { Control } from "../control/control.ts";
 import { Holds } from "../control/holds.ts";
@@ -29,6 +29,7 @@ import { Launcher } from "./launcher.ts";
 import { isWon, losersOf } from "./race.ts";
 import type { Ready } from "./ready.ts";
 import { beginWait, recall } from "./recalling.ts";
+import type { Reuse } from "./reuse.ts";
 import { makeScope, pathOf, type Scope, type ScopeSeed } from "./scope.ts";
 import { Settling } from "./settling.ts";
 import { BACKOFF, CANCELLED, HELD, isFinalNode, PENDING, READY, SKIPPED } from "./states.ts";
@@ -49,6 +50,8 @@ export interface ExecutionFacts {
   readonly past: Past | undefined;
   /** Given with the run. */
   readonly standIns: StandIns | undefined;
+  /** What it may take over from another execution. */
+  readonly reuse: Reuse | undefined;
   /** A failure in the root scope that nobody handles. */
   unhandled(error: RtError): void;
   /** A stop that holds the whole execution. */
@@ -68,6 +71,8 @@ export class Scheduler {
   readonly settled: SettledScopes = new SettledScopes();
   /** Results and calls of attempts that were over: dropped. */
   late = 0;
+  /** Instances whose outputs were taken over from another execution. */
+  cacheHits = 0;
   liveScopes = 0;
   root!: Scope;
   readonly control: Control = new Control();
@@ -94,9 +99,12 @@ export class Scheduler {
     this.facts = facts;
     this.recorder = recorder;
     this.transitions = transitions;
-    this.stops = new Stops(recorder);
+    const past = facts.past?.steering;
+    const memory: SteeringMemory = { past, counted: journal && ((...met) => journal.count(...met)) };
+    facts.standIns?.remember(memory);
+    this.stops = new Stops(recorder, past?.lastStop ?? 0);
     this.waits = new Waits(host.clock, recorder);
-    this.breakpoints = new Breakpoints(({ id }, path, message) => recorder.logpoint(id, path, message));
+    this.breakpoints = new Breakpoints(memory, ({ id }, path, message) => recorder.logpoint(id, path, message));
     this.progress = new Progress(
       host.clock,
       () => this.root,
@@ -142,13 +150,14 @@ export class Scheduler {
   }
 
   /** An attempt is over. Called exactly once by it; a second outcome, or one after it was given up, is late. */
-  finish(attempt: Attempt, outcome: Outcome): void {
+  finish(attempt: Attempt, came: Outcome): void {
     const { scope, node } = attempt;
     if (scope.token[node.id] !== attempt.token || isFinalNode(scope.state[node.id]!)) {
       this.late++;
       return;
     }
-    const hit = scope.ending || this.breakpoints.isEmpty ? undefined : this.holds.meetAfter(attempt, outcome);
+    const outcome = this.facts.past ? this.holds.asEdited(attempt, came) : came;
+    const hit = scope.ending ? undefined : this.holds.meetAfter(attempt, outcome);
     if (!hit) {
       this.deliver(attempt, outcome);
       return;
@@ -238,7 +247,8 @@ export class Scheduler {
   /** In its place among what is ready, or kept while the execution is held. */
   queue(entry: Ready): void {
     const { scope, node } = entry;
-    if (this.control.mayStart(scope, node)) {
+    // What stood at a stop when its host died goes there, and no further.
+    if (this.control.mayStart(scope, node) || this.facts.past?.steering.isStopped(pathOf(scope, node))) {
       this.launcher.ready.push(entry);
       return;
     }
