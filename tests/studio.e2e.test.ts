@@ -258,7 +258,7 @@ test("[ST-11] asks for typed inputs, says what is wrong with them, and sends wha
   await form.getByLabel("count").fill("12");
   await form.getByRole("button", { name: "Run" }).click();
   await form.getByText("At most 9").waitFor();
-  await form.getByText("Needed: this input has no default").waitFor();
+  await form.getByText("Needed", { exact: true }).waitFor();
   await form.getByLabel("title").fill("hello");
   await form.getByLabel("count").fill("2");
   await form.getByLabel("mode").selectOption("exact");

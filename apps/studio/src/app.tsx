@@ -4,11 +4,14 @@ import { useEffect, useState, type ReactNode } from "react";
 import { Canvas } from "./graph/canvas.tsx";
 import type { BlueprintInfo } from "./host/host.ts";
 import { isTerminal } from "./model/execution.ts";
+import { BreakpointDialog } from "./panels/debug/breakpoint-dialog.tsx";
+import { ConfigDialog } from "./panels/inspect/config-dialog.tsx";
 import { Details } from "./panels/inspect/details.tsx";
 import { Library, ProblemBadge } from "./panels/library/library.tsx";
 import { Inspector } from "./panels/link/inspector.tsx";
 import { LinkNotice, LinkState } from "./panels/link/link-state.tsx";
 import { Logs } from "./panels/logs/logs.tsx";
+import { AnswerForm } from "./panels/run/answer-form.tsx";
 import { RunBar } from "./panels/run/run-bar.tsx";
 import { RunForm } from "./panels/run/run-form.tsx";
 import { LeaveRecording } from "./panels/time/open-recording.tsx";
@@ -90,6 +93,9 @@ export function App(): ReactNode {
         </Sheet>
       )}
       {info !== undefined && <RunForm key={info.id} blueprint={info} />}
+      <AnswerForm />
+      {info !== undefined && <BreakpointDialog blueprint={info} />}
+      {info !== undefined && <ConfigDialog blueprint={info} />}
       {studio.bus !== undefined && (
         <Sheet
           isOpen={isInspecting}
@@ -149,10 +155,12 @@ function RunControls({ info }: { info: BlueprintInfo }): ReactNode {
   const studio = useStudio();
   const isLive = useStudioState((state) => state.link.at === "live");
   const isStarting = useStudioState((state) => state.isStarting);
+  const mayControl = useStudioState((state) => state.rights.control);
   const isCancelling = useStudioState((state) => state.isCancelling || state.execution?.state === "cancelling");
   const isRunning = useStudioState(
     ({ execution, isAttaching }) => execution !== undefined && !isAttaching && !isTerminal(execution.state),
   );
+  if (isRunning && !mayControl) return null;
   if (isRunning) {
     return (
       <Button look="danger" icon="stop" disabled={isCancelling || !isLive} onClick={() => void studio.cancel()}>
@@ -221,7 +229,7 @@ const NOTICE_MS = 8_000;
 function Notice(): ReactNode {
   const studio = useStudio();
   const notice = useStudioState((state) => state.notice);
-  const isAsking = useStudioState((state) => state.isAsking);
+  const isAsking = useStudioState((state) => state.isAsking || state.answering !== undefined);
   useEffect(() => {
     if (notice === undefined || isAsking) return;
     const timer = setTimeout(() => studio.dismiss(), NOTICE_MS);

@@ -2,7 +2,9 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 
 import type { BlueprintEntry, BlueprintInfo, ExecutionInfo, Link } from "./host/host.ts";
+import type { BreakpointPlace, KnownBreakpoint } from "./model/breakpoints.ts";
 import type { Execution } from "./model/execution.ts";
+import { noRights, type Rights } from "./model/steer.ts";
 import type { PlayerView } from "./recording/player.ts";
 
 export type Loaded<T> =
@@ -21,6 +23,12 @@ export interface Refusal {
   /** By input; those that the Blueprint lacks stand in the text alone. */
   readonly messages: Readonly<Record<string, string>>;
   readonly text: string;
+}
+
+/** The breakpoint that the dialog is about: one of the list, or one to come. */
+export interface EditedBreakpoint {
+  readonly path: string;
+  readonly at: BreakpointPlace;
 }
 
 export interface StudioState {
@@ -45,6 +53,17 @@ export interface StudioState {
   readonly isAsking: boolean;
   /** Of the run that was asked for last in the open form. */
   readonly refusal: Refusal | undefined;
+  /** What this page may do at its host. */
+  readonly rights: Rights;
+  /** A command that steers the execution is under way. */
+  readonly isSteering: boolean;
+  /** Of the open Blueprint. */
+  readonly breakpoints: readonly KnownBreakpoint[];
+  readonly editing: EditedBreakpoint | undefined;
+  /** Id of the wait whose form is open. */
+  readonly answering: string | undefined;
+  /** Path of the instance, or of the node in every item, whose configuration is open. */
+  readonly configuring: string | undefined;
   readonly notice: Notice | undefined;
   /** Where in its recording the page is; undefined with a host that runs things. */
   readonly recording: PlayerView | undefined;
@@ -72,6 +91,12 @@ export const createStudioStore = (): StudioStore =>
     isCancelling: false,
     isAsking: false,
     refusal: undefined,
+    rights: noRights,
+    isSteering: false,
+    breakpoints: [],
+    editing: undefined,
+    answering: undefined,
+    configuring: undefined,
     notice: undefined,
     recording: undefined,
     clockAheadMs: undefined,

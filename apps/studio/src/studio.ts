@@ -6,6 +6,7 @@ import type { Address } from "./model/address.ts";
 import { fold, isTerminal, newExecution, withGap, type Execution, type ExecutionEvent } from "./model/execution.ts";
 import { fieldsOf, initialOf, readForm } from "./model/form.ts";
 import type { Player } from "./recording/player.ts";
+import { Steering, type Keep } from "./steering.ts";
 import type { Refusal, StudioState, StudioStore } from "./store.ts";
 
 export interface StudioOptions {
@@ -16,6 +17,8 @@ export interface StudioOptions {
   /** The view changed: what its address is now. */
   readonly onView: (view: { open: string | undefined; execution: string | undefined }) => void;
   readonly now: () => number;
+  /** Keeps breakpoints over a reload. Left out: they go with the page. */
+  readonly keep?: Keep | undefined;
   /** Given where the host is a recording. */
   readonly player?: Player | undefined;
 }
@@ -37,6 +40,8 @@ export class Studio {
   readonly player: Player | undefined;
   /** Undefined with a recording. */
   readonly bus: Host["bus"];
+  /** What is asked of the execution in view. */
+  readonly steering: Steering;
   private readonly host: Host;
   private readonly store: StudioStore;
   private readonly options: StudioOptions;
@@ -53,6 +58,14 @@ export class Studio {
     this.bus = options.host.bus;
     this.player = options.player;
     this.store = options.store;
+    this.steering = new Steering({
+      host: options.host,
+      store: options.store,
+      notify: (text) => this.notify(text),
+      select: (path, instance) => this.select(path, instance),
+      change: (executionId, by) => this.change(executionId, by),
+      ...(options.keep === undefined ? {} : { keep: options.keep }),
+    });
     this.mayAutoRun = options.address.run;
   }
 
@@ -66,6 +79,7 @@ export class Studio {
       isAttaching: execution !== undefined,
     });
     this.isCutOff = execution !== undefined;
+    this.steering.open(open);
     if (this.player !== undefined) this.stops.push(this.player.onView((recording) => this.set({ recording })));
     this.stops.push(
       this.host.onLibraryChange((what, ids) => this.onLibraryChange(what, ids)),
@@ -82,6 +96,7 @@ export class Studio {
   /** A link, the first or another one: what changed while nobody listened is asked for. */
   private onLive(): void {
     const { openId, executionId } = this.state;
+    void this.steering.askRights();
     void this.loadBlueprints();
     void this.loadExecutions();
     if (openId !== undefined) void this.load(openId).then(() => this.autoRun(openId));
@@ -111,6 +126,7 @@ export class Studio {
     const isItsRun = execution?.started?.blueprint.id === id;
     if (!keepExecution && !isItsRun) this.stopWatching();
     this.set({ openId: id, blueprint: { at: "loading" }, selected: undefined, instance: undefined });
+    this.steering.open(id);
     this.tellView();
     await this.load(id);
   }
@@ -132,7 +148,8 @@ export class Studio {
     const { openId, isStarting } = this.state;
     if (openId === undefined || isStarting) return;
     this.set({ refusal: undefined, notice: undefined, selected: undefined });
-    this.watch(this.host.execute(openId, input));
+    const executionId = this.host.execute(openId, input, this.steering.forRun());
+    this.watch(executionId);
     this.set({ isStarting: true });
   }
 
@@ -253,6 +270,7 @@ export class Studio {
     this.unwatch = undefined;
     this.isCutOff = false;
     this.set({ executionId: undefined, execution: undefined, isAttaching: false, isStarting: false });
+    this.steering.leave();
   }
 
   private watch(executionId: string): void {
@@ -321,6 +339,7 @@ export class Studio {
     // A refusal is told as an event as well, before its reply: the run has not begun with it.
     if (after !== execution || (isAttaching && !isStarting))
       this.set({ execution: after, isAttaching: false, isStarting: false, isAsking: isAsking && !isStarting });
+    if (after !== execution) this.steering.onChange(execution, after);
     if (!isTerminal(execution.state) && isTerminal(after.state)) void this.loadExecutions();
   }
 

@@ -55,6 +55,9 @@ function setUp(
     async executions() {
       return [];
     },
+    nodes: async () => [],
+    rights: async () => ({ control: true, debug: true }),
+    steer: () => undefined,
     execute(id, input) {
       asked.push(`execute ${id} ${JSON.stringify(input)}`);
       return ID;

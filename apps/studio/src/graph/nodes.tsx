@@ -9,6 +9,7 @@ import { Elapsed } from "../ui/elapsed.tsx";
 import { Icon, iconOf } from "../ui/icons.tsx";
 import { StateShape, toneOf, toneText, useWord, wordOf } from "../ui/state-mark.tsx";
 import { useStudio, useStudioState } from "../use-studio.ts";
+import { BreakpointMark, StopMark } from "./breakpoint-mark.tsx";
 import type { BoxNode } from "./canvas.tsx";
 import type { Box, Direction } from "./layout.ts";
 
@@ -78,25 +79,29 @@ function Card({ box, view, isSelected, className, children }: CardProps): ReactN
   const tone = view === undefined ? "quiet" : toneOf(view.state);
   const isDim = view?.state === "skipped" || view?.state === "cancelled";
   return (
-    <div
-      data-node={box.id}
-      data-state={view?.state ?? "none"}
-      className={`relative flex size-full flex-col overflow-hidden rounded-xl border shadow-card transition-[border-color,box-shadow] duration-150 ${borders[tone]} ${className} ${
-        isSelected ? "ring-2 ring-accent ring-offset-2 ring-offset-canvas" : ""
-      } ${isDim ? "border-dashed opacity-75" : ""}`}
-    >
-      {/* The card is a picture; the button over it is what a keyboard and a screen reader meet. */}
-      <button
-        type="button"
-        aria-pressed={isSelected}
-        aria-label={describe(box, view)}
-        onClick={(event) => {
-          event.stopPropagation();
-          studio.select(box.id);
-        }}
-        className={`nopan absolute inset-x-0 top-0 z-10 rounded-xl outline-offset-0 ${box.kind === "loop" ? "h-14" : "h-full"}`}
-      />
-      {children}
+    <div className="group relative size-full">
+      <div
+        data-node={box.id}
+        data-state={view?.state ?? "none"}
+        className={`relative flex size-full flex-col overflow-hidden rounded-xl border shadow-card transition-[border-color,box-shadow] duration-150 ${borders[tone]} ${className} ${
+          isSelected ? "ring-2 ring-accent ring-offset-2 ring-offset-canvas" : ""
+        } ${isDim ? "border-dashed opacity-75" : ""}`}
+      >
+        {/* The card is a picture; the button over it is what a keyboard and a screen reader meet. */}
+        <button
+          type="button"
+          aria-pressed={isSelected}
+          aria-label={describe(box, view)}
+          onClick={(event) => {
+            event.stopPropagation();
+            studio.select(box.id);
+          }}
+          className={`nopan absolute inset-x-0 top-0 z-10 rounded-xl outline-offset-0 ${box.kind === "loop" ? "h-14" : "h-full"}`}
+        />
+        {children}
+      </div>
+      <BreakpointMark path={box.id} name={box.node?.id ?? box.id} />
+      <StopMark path={box.id} />
     </div>
   );
 }

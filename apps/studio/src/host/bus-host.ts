@@ -10,6 +10,7 @@ import {
 
 import { endedByItself } from "./ended.ts";
 import type { Host, Link, Watcher } from "./host.ts";
+import { rightsOn } from "./rights.ts";
 import { roadToHost } from "./road.ts";
 
 export interface BusHostOptions {
@@ -37,6 +38,7 @@ export function openBusHost({ token }: BusHostOptions): Host {
   const hearers = new Set<(link: Link) => void>();
   /** Started here and not watched yet: watched from its first event on. */
   const begun = new Map<string, Execution>();
+  const watched = new Map<string, Execution>();
   let now: Link = { at: "connecting" };
   let wasLive = false;
   let dialled: BusLink | undefined;
@@ -73,8 +75,15 @@ export function openBusHost({ token }: BusHostOptions): Host {
     blueprints: () => client.blueprints(),
     blueprint: (id) => client.blueprint(id),
     executions: () => client.executions(),
-    execute(blueprintId, input) {
-      const execution = client.execute({ blueprintId, input });
+    nodes: () => client.nodes(),
+    rights: () => rightsOn(bus),
+    steer: (executionId) => watched.get(executionId),
+    execute(blueprintId, input, breakpoints) {
+      const execution = client.execute({
+        blueprintId,
+        input,
+        ...(breakpoints.length === 0 ? {} : { breakpoints: [...breakpoints] }),
+      });
       begun.set(execution.executionId, execution);
       void execution.closed.then(() => begun.delete(execution.executionId));
       return execution.executionId;
@@ -85,7 +94,13 @@ export function openBusHost({ token }: BusHostOptions): Host {
     watch(executionId, watcher) {
       const mine = begun.get(executionId);
       begun.delete(executionId);
-      return watchOn(mine ?? client.attach(executionId), watcher);
+      const execution = mine ?? client.attach(executionId);
+      watched.set(executionId, execution);
+      const stop = watchOn(execution, watcher);
+      return () => {
+        if (watched.get(executionId) === execution) watched.delete(executionId);
+        stop();
+      };
     },
     async download(blob) {
       const answer = await fetch(`/blobs/${encodeURIComponent(blob)}`, {

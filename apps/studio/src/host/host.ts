@@ -1,10 +1,25 @@
 /** What the page needs of a host. The one that ships speaks over the bus (bus-host.ts); model tests bring their own. */
 import type { EventBus } from "@atomiton/events";
+import type { Execution as Handle } from "@atomiton/runtime/client";
 
 import type { Execution, ExecutionEvent } from "../model/execution.ts";
+import type { Rights } from "../model/steer.ts";
 
-export type { BlueprintEntry, BlueprintInfo, ExecutionInfo, GraphNode, Wire } from "@atomiton/runtime/contract";
-import type { BlueprintEntry, BlueprintInfo, ExecutionInfo } from "@atomiton/runtime/contract";
+export type {
+  BlueprintEntry,
+  BlueprintInfo,
+  ExecutionInfo,
+  GraphNode,
+  NodeTypeInfo,
+  Wire,
+} from "@atomiton/runtime/contract";
+import type {
+  BlueprintEntry,
+  BlueprintInfo,
+  Breakpoint,
+  ExecutionInfo,
+  NodeTypeInfo,
+} from "@atomiton/runtime/contract";
 
 export type Link =
   | { readonly at: "connecting" }
@@ -24,6 +39,12 @@ export interface Watcher {
   readonly onFault: (error: Error) => void;
 }
 
+/** Asks the host about one execution that is watched. Refusals reject with the host's words and code. */
+export type Steered = Pick<
+  Handle,
+  "pause" | "resume" | "step" | "setBreakpoints" | "inspect" | "override" | "configure" | "answer"
+>;
+
 export interface Host {
   /** The bus to it, to be looked into; a recording has none. */
   readonly bus?: EventBus<any, any>;
@@ -33,8 +54,14 @@ export interface Host {
   blueprints(): Promise<readonly BlueprintEntry[]>;
   blueprint(id: string): Promise<BlueprintInfo>;
   executions(): Promise<readonly ExecutionInfo[]>;
+  /** The node types: the schemas of their configurations. */
+  nodes(): Promise<readonly NodeTypeInfo[]>;
+  /** What this page may do; asked anew with each link. */
+  rights(): Promise<Rights>;
   /** Starts a run and returns its id at once: watch it; a refusal is a fault of the watch. */
-  execute(blueprintId: string, input: Record<string, unknown>): string;
+  execute(blueprintId: string, input: Record<string, unknown>, breakpoints: readonly Breakpoint[]): string;
+  /** Undefined for an execution that is not watched. */
+  steer(executionId: string): Steered | undefined;
   cancel(executionId: string): Promise<void>;
   /** What has happened so far, then everything after it, without hole or double. */
   watch(executionId: string, watcher: Watcher): () => void;

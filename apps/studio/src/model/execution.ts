@@ -9,6 +9,7 @@ import type {
   ExecState,
   NodeState,
   RtError,
+  RuntimeBreakpointEvent,
   RuntimeCompleted,
   RuntimeErrorEvent,
   RuntimeMessage,
@@ -23,6 +24,7 @@ import { append, emptyLog, type LogBook, type LogEntry } from "./log-book.ts";
 import { FAULT_LIMIT, isFinal, stateOf, unseen, type Fault, type NodeView } from "./node-view.ts";
 import { noOutputs, withOutputs, type NodeOutputs } from "./outputs.ts";
 import { nodePathOf } from "./path.ts";
+import { noStops, withStop, withStops, withValues, type Stops } from "./stops.ts";
 
 /** One event of an execution, by its name. */
 export type ExecutionEvent = RuntimeMessage;
@@ -59,6 +61,7 @@ export interface Execution {
   readonly nodes: ReadonlyMap<string, NodeView>;
   readonly outputs: ReadonlyMap<string, NodeOutputs>;
   readonly waits: readonly WaitInfo[];
+  readonly stops: Stops;
   readonly log: LogBook;
   /** Events that did not arrive and that nothing will bring. */
   readonly missed: number;
@@ -73,6 +76,7 @@ export const newExecution = (id: string): Execution => ({
   nodes: new Map(),
   outputs: new Map(),
   waits: [],
+  stops: noStops,
   log: emptyLog,
   missed: 0,
 });
@@ -117,6 +121,10 @@ class Draft {
   }
 
   finish(): Execution {
+    if (isTerminal(this.now.state) && (this.now.stops.size > 0 || this.now.waits.length > 0)) {
+      this.now.stops = noStops;
+      this.now.waits = [];
+    }
     if (this.logs.length > 0) this.now.log = append(this.now.log, this.logs);
     if (this.instances !== undefined) this.now.instances = bounded(this.instances);
     if (this.nodes !== undefined) this.now.nodes = this.nodes;
@@ -154,12 +162,28 @@ class Draft {
       case "runtime:log":
         this.logs.push(event.data);
         return;
-      case "runtime:result":
       case "runtime:breakpoint":
+        return this.onBreakpoint(event.data);
       case "runtime:inspect":
-        // `result` repeats `completed`; stops and values at them are not shown yet.
+        return this.setStops(withValues(this.now.stops, event.data.stopId, event.data.values));
+      case "runtime:result":
+        // It repeats `completed`.
         return;
     }
+  }
+
+  private onBreakpoint(data: RuntimeBreakpointEvent): void {
+    if (data.op === "hit") this.setStops(withStop(this.now.stops, data.stop));
+    else if (data.op === "logpoint") {
+      const { ts, seq, path, message } = data;
+      this.logs.push({ ts, seq, level: "info", path, attempt: 1, message });
+    }
+    // That one is over is told by the state as well, which says what is left.
+  }
+
+  private setStops(stops: Stops): void {
+    this.now.stops = stops;
+    this.changed = true;
   }
 
   private onStarted(data: RuntimeStarted): void {
@@ -263,6 +287,7 @@ class Draft {
       });
     }
     if (data.waits !== undefined) this.now.waits = data.waits;
+    if (data.stops !== undefined) this.setStops(withStops(this.now.stops, data.stops));
   }
 
   private onSnapshot(data: Extract<RuntimeState, { kind: "snapshot" }>): void {
@@ -271,6 +296,7 @@ class Draft {
     this.now.seq = data.seq;
     this.moveTo(data.state, data.ts);
     this.now.waits = data.waits;
+    this.setStops(withStops(this.now.stops, data.stops));
     const old = this.nodes ?? this.now.nodes;
     this.instances = new Map();
     this.nodes = new Map();

@@ -1,10 +1,28 @@
-/** The Run form: fields from a Blueprint's typed inputs, and what a person typed read back with messages. */
+/**
+ * Forms: fields, and what a person typed read back with messages. Fields come from a Blueprint's typed inputs, here, or
+ * from a JSON Schema (schema-form.ts). What is typed is kept flat: the field `to` of the list `rows` is `rows/0/to`.
+ */
 import type { BlueprintInfo } from "../host/host.ts";
 
 export type BlueprintInput = BlueprintInfo["inputs"][number];
-export type FieldKind = "text" | "number" | "integer" | "boolean" | "enum" | "file" | "json";
+export type FieldKind =
+  | "text"
+  | "number"
+  | "integer"
+  | "boolean"
+  | "enum"
+  | "file"
+  | "json"
+  | "date"
+  | "time"
+  | "date-time"
+  /** Its `fields` together. */
+  | "object"
+  /** As many of its `item` as were added: their number is typed as `name#`. */
+  | "list";
 
 export interface Field {
+  /** In the object that it is part of. */
   readonly name: string;
   readonly label: string;
   readonly kind: FieldKind;
@@ -17,9 +35,17 @@ export interface Field {
   readonly schema: Readonly<Record<string, unknown>>;
   /** What the field starts with: the default, as text. */
   readonly initial: string;
+  readonly fields?: readonly Field[];
+  readonly item?: Field;
 }
 
-/** Field name to what is typed; a checkbox is `"true"` or `"false"`. */
+/** Entries that one list of a form takes. */
+export const ENTRY_LIMIT = 200;
+export const lengthKey = (key: string): string => `${key}#`;
+export const lengthOf = (key: string, typed: Typed): number =>
+  Math.min(ENTRY_LIMIT, Math.max(0, Math.trunc(Number(typed[lengthKey(key)] ?? 0)) || 0));
+
+/** A field's key to what is typed; a checkbox is `"true"` or `"false"`. */
 export type Typed = Readonly<Record<string, string>>;
 
 export type FormResult =
@@ -28,8 +54,14 @@ export type FormResult =
 
 export const fieldsOf = (inputs: readonly BlueprintInput[]): readonly Field[] => inputs.map(fieldOf);
 
-export function initialOf(fields: readonly Field[]): Typed {
-  return Object.fromEntries(fields.map((field) => [field.name, field.initial]));
+export function initialOf(fields: readonly Field[], prefix = ""): Typed {
+  return Object.assign({}, ...fields.map((field) => initialAt(field, prefix + field.name))) as Typed;
+}
+
+/** Of one field, under the key at which it stands. */
+export function initialAt({ kind, initial, fields = [] }: Field, key: string): Typed {
+  if (kind === "object") return initialOf(fields, `${key}/`);
+  return { [kind === "list" ? lengthKey(key) : key]: initial };
 }
 
 function fieldOf(input: BlueprintInput): Field {
@@ -83,24 +115,73 @@ const asText = (value: unknown): string => (typeof value === "string" ? value : 
 
 /** Reads the whole form: every message at once. An empty optional field is left out, so that its default counts. */
 export function readForm(fields: readonly Field[], typed: Typed): FormResult {
-  const input: Record<string, unknown> = {};
   const messages: Record<string, string> = {};
-  for (const field of fields) {
-    const read = readField(field, typed[field.name] ?? "");
-    if ("message" in read) messages[field.name] = read.message;
-    else if (read.value !== undefined) input[field.name] = read.value;
-  }
+  const input = readFields(fields, typed, "", messages);
   return Object.keys(messages).length > 0 ? { ok: false, messages } : { ok: true, input };
 }
 
-type Read = { readonly value: unknown } | { readonly message: string };
+type Messages = Record<string, string>;
 
-function readField(field: Field, text: string): Read {
+function readFields(
+  fields: readonly Field[],
+  typed: Typed,
+  prefix: string,
+  messages: Messages,
+): Record<string, unknown> {
+  const input: Record<string, unknown> = {};
+  for (const field of fields) {
+    const value = readAt(field, prefix + field.name, typed, messages);
+    if (value !== undefined) input[field.name] = value;
+  }
+  return input;
+}
+
+/** Undefined where it is left out; messages stand at the keys of their fields. */
+function readAt(field: Field, key: string, typed: Typed, messages: Messages): unknown {
+  const { kind, fields = [], item } = field;
+  if (kind === "object") {
+    if (!field.required && isUntouched(fields, `${key}/`, typed)) return undefined;
+    return readFields(fields, typed, `${key}/`, messages);
+  }
+  if (kind === "list" && item !== undefined) {
+    const length = lengthOf(key, typed);
+    const problem = lengthProblem(field, length);
+    if (problem !== undefined) messages[key] = problem;
+    if (length === 0 && !field.required) return undefined;
+    return Array.from({ length }, (_, at) => readAt(item, `${key}/${at}`, typed, messages));
+  }
+  const read = readField(field, typed[key] ?? "");
+  if (!("message" in read)) return read.value;
+  messages[key] = read.message;
+  return undefined;
+}
+
+/** An optional part that nobody has begun to fill in is left out as a whole. */
+function isUntouched(fields: readonly Field[], prefix: string, typed: Typed): boolean {
+  return fields.every((field) => {
+    const key = prefix + field.name;
+    if (field.kind === "object") return isUntouched(field.fields ?? [], `${key}/`, typed);
+    if (field.kind === "list") return lengthOf(key, typed) === 0;
+    return (typed[key] ?? "") === field.initial;
+  });
+}
+
+function lengthProblem({ required, schema }: Field, length: number): string | undefined {
+  const { minItems, maxItems } = schema as Record<string, unknown>;
+  if (typeof minItems === "number" && length < minItems && (required || length > 0)) return `At least ${minItems}`;
+  if (typeof maxItems === "number" && length > maxItems) return `At most ${maxItems}`;
+  return undefined;
+}
+
+export type Read = { readonly value: unknown } | { readonly message: string };
+
+/** One field that holds no others. */
+export function readField(field: Field, text: string): Read {
   const trimmed = text.trim();
   if (field.kind === "boolean") return { value: text === "true" };
   if (trimmed === "") {
     // An empty text is a text, unless nothing may be left out.
-    return field.required ? { message: "Needed: this input has no default" } : { value: undefined };
+    return field.required ? { message: "Needed" } : { value: undefined };
   }
   switch (field.kind) {
     case "number":
@@ -114,8 +195,18 @@ function readField(field: Field, text: string): Read {
     case "json":
       return readJson(field, trimmed);
     case "file":
+    case "date":
       return { value: trimmed };
+    case "time":
+      // Browsers leave the seconds out where they are none.
+      return { value: trimmed.length === 5 ? `${trimmed}:00` : trimmed };
+    case "date-time": {
+      const at = new Date(trimmed);
+      return Number.isNaN(at.getTime()) ? { message: "Not a date and time" } : { value: at.toISOString() };
+    }
     case "text":
+    case "object":
+    case "list":
       return readText(field, text);
   }
 }

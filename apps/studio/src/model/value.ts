@@ -16,8 +16,8 @@ export type Shown =
   | { readonly as: "table"; readonly table: Table }
   | { readonly as: "tree"; readonly value: object }
   | { readonly as: "redacted" }
-  /** Too large to send: what came is the beginning. */
-  | { readonly as: "cut"; readonly bytes: number; readonly preview: Shown };
+  /** Too large to send: what came is the beginning. By `ref` the host gives it in parts. */
+  | { readonly as: "cut"; readonly bytes: number; readonly preview: Shown; readonly ref: string };
 
 export interface Table {
   readonly columns: readonly string[];
@@ -38,7 +38,7 @@ export function shownVal(val: Val | undefined): Shown {
     case "blob":
       return { as: "file", file: val };
     case "trunc":
-      return { as: "cut", bytes: val.bytes, preview: shown(val.preview) };
+      return { as: "cut", bytes: val.bytes, preview: shown(val.preview), ref: val.ref };
     case "redacted":
       return { as: "redacted" };
   }

@@ -1,5 +1,6 @@
 /** A recording in the place of a host: it has Blueprints and runs to look at, and runs nothing. */
 import type { Host } from "../host/host.ts";
+import { noRights } from "../model/steer.ts";
 import type { Player } from "./player.ts";
 
 const NOTHING_RUNS = "A recording runs nothing: it shows what has happened.";
@@ -20,6 +21,9 @@ export function recordedHost(player: Player): Host {
         : Promise.resolve(found);
     },
     executions: () => Promise.resolve(executions),
+    nodes: () => Promise.resolve([]),
+    rights: () => Promise.resolve(noRights),
+    steer: () => undefined,
     execute() {
       throw new Error(NOTHING_RUNS);
     },

@@ -4,6 +4,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { pageFrames } from "../frame.ts";
 import { openBusHost } from "../host/bus-host.ts";
 import { writeAddress, type Address } from "../model/address.ts";
+import type { Keep } from "../steering.ts";
 import { createStudioStore, type StudioStore } from "../store.ts";
 import { Studio } from "../studio.ts";
 import { Player } from "./player.ts";
@@ -33,6 +34,12 @@ export interface TabOptions {
   /** The view changed: the fragment that leads to it. */
   readonly onAddress: (fragment: string) => void;
 }
+
+/** As long as the tab is there. */
+const tabKeep: Keep = {
+  read: (key) => sessionStorage.getItem(key) ?? undefined,
+  write: (key, text) => sessionStorage.setItem(key, text),
+};
 
 export class Tab {
   readonly state: StoreApi<TabState> = createStore<TabState>(() => ({
@@ -116,7 +123,7 @@ export class Tab {
     const { token } = this.options;
     const { address } = this;
     this.address = { ...address, run: false, token: undefined };
-    return this.session({ host: openBusHost({ token }), address }, (view) => {
+    return this.session({ host: openBusHost({ token }), address, keep: tabKeep }, (view) => {
       this.address = { ...this.address, ...view };
       this.options.onAddress(writeAddress(view));
     });
@@ -133,7 +140,7 @@ export class Tab {
   }
 
   private session(
-    parts: Pick<ConstructorParameters<typeof Studio>[0], "host" | "player" | "address">,
+    parts: Pick<ConstructorParameters<typeof Studio>[0], "host" | "player" | "address" | "keep">,
     onView: (view: { open: string | undefined; execution: string | undefined }) => void,
   ): Session {
     this.sessions += 1;

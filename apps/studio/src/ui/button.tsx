@@ -49,3 +49,44 @@ export function IconButton({
     </button>
   );
 }
+
+/** A button within a text. */
+export function TextButton({ className, ...rest }: ButtonHTMLAttributes<HTMLButtonElement>): ReactNode {
+  return (
+    <button
+      type="button"
+      className={`text-left text-xs font-medium text-accent hover:underline disabled:opacity-50 ${className ?? ""}`}
+      {...rest}
+    />
+  );
+}
+
+interface ToolProps {
+  icon: IconName;
+  name: string;
+  /** As it is pressed: `F8`. */
+  keys?: string;
+  /** Why it cannot be pressed now; it can still be reached, so that everybody learns why. */
+  whyNot: string | undefined;
+  onPress: () => void;
+}
+
+/** An icon of a row of tools: its tooltip says its key, or why it cannot be used. */
+export function ToolButton({ icon, name, keys, whyNot, onPress }: ToolProps): ReactNode {
+  const isOff = whyNot !== undefined;
+  return (
+    <button
+      type="button"
+      aria-label={name}
+      aria-disabled={isOff}
+      aria-keyshortcuts={keys?.replace("⇧", "Shift+")}
+      title={isOff ? `${name}: ${whyNot}` : keys === undefined ? name : `${name} (${keys})`}
+      onClick={() => {
+        if (!isOff) onPress();
+      }}
+      className={`inline-flex size-8 shrink-0 items-center justify-center rounded-lg transition-colors pointer-coarse:size-9 ${isOff ? "cursor-default text-faint opacity-50" : "text-text hover:bg-hover"}`}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+}

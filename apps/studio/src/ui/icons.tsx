@@ -6,6 +6,32 @@ const drawn = {
   pause: <path d="M5.4 3.4v9.2M10.6 3.4v9.2" strokeWidth="2.2" />,
   stepBack: <path d="M11.6 3.4 5.8 8l5.8 4.6zM4 3.6v8.8" />,
   stepOn: <path d="M4.4 3.4 10.2 8l-5.8 4.6zM12 3.6v8.8" />,
+  stepOver: (
+    <>
+      <path d="M2.6 8.6a5.4 5.4 0 0 1 10.4-1.4M13.4 3.6v3.8H9.6" />
+      <circle cx="8" cy="12.2" r="1.5" fill="currentColor" />
+    </>
+  ),
+  stepInto: (
+    <>
+      <path d="M8 2v6.6M5 5.8l3 3 3-3" />
+      <circle cx="8" cy="12.6" r="1.5" fill="currentColor" />
+    </>
+  ),
+  stepOut: (
+    <>
+      <path d="M8 8.8V2.2M5 5l3-3 3 3" />
+      <circle cx="8" cy="12.6" r="1.5" fill="currentColor" />
+    </>
+  ),
+  resume: <path d="M3.4 3.4v9.2M6.8 3.4v9.2L13.4 8z" />,
+  person: (
+    <>
+      <circle cx="8" cy="5" r="2.6" />
+      <path d="M2.8 13.6c.6-3 2.6-4.4 5.2-4.4s4.6 1.4 5.2 4.4" />
+    </>
+  ),
+  trash: <path d="M2.8 4.4h10.4M6 4.2V2.6h4v1.6M4.2 4.6l.6 8.8h6.4l.6-8.8" />,
   toStart: <path d="M8 3.8 3.6 8 8 12.2M12.8 3.8 8.4 8l4.4 4.2" />,
   recording: (
     <>
@@ -125,6 +151,7 @@ const BY_TYPE: readonly [start: string, icon: IconName][] = [
   ["core/validate", "funnel"],
   ["core/merge", "merge"],
   ["core/collect", "merge"],
+  ["core/input", "person"],
   ["core/delay", "clock"],
   ["core/schedule", "clock"],
   ["core/http", "globe"],

@@ -5,7 +5,7 @@ import { useState, type ReactNode } from "react";
 import { bytes, integer } from "../model/format.ts";
 import { brief, isFileRef, shown, shownVal, type FileRef, type Shown, type Table } from "../model/value.ts";
 import { useStudio } from "../use-studio.ts";
-import { Button } from "./button.tsx";
+import { Button, TextButton } from "./button.tsx";
 import { Icon } from "./icons.tsx";
 
 const ROWS_AT_ONCE = 50;
@@ -43,9 +43,50 @@ function ShownView({ shown: it }: { shown: Shown }): ReactNode {
             <Icon name="warning" size={13} />
             Cut: {bytes(it.bytes)} in all, this is the beginning.
           </p>
+          <ReadInParts reference={it.ref} isText={it.preview.as === "text"} />
         </div>
       );
   }
+}
+
+/** Entries, or characters of a text, that one part has. */
+const PART = { entries: 100, characters: 10_000 } as const;
+
+/** What was too large to send, asked of the host part by part. */
+function ReadInParts({ reference, isText }: { reference: string; isText: boolean }): ReactNode {
+  const { steering } = useStudio();
+  const [part, setPart] = useState<{ start: number; val: Val; total: number | undefined; next: number | undefined }>();
+  const [problem, setProblem] = useState<string>();
+  const count = isText ? PART.characters : PART.entries;
+  const read = async (start: number): Promise<void> => {
+    try {
+      const { value, total, nextStart } = await steering.read({ ref: reference }, { start, count });
+      setPart({ start, val: value, total, next: nextStart });
+      setProblem(undefined);
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+    }
+  };
+  if (!steering.canRead) return null;
+  const { start = 0, total, next } = part ?? {};
+  return (
+    <div className="space-y-1.5">
+      {part !== undefined && <ValView val={part.val} />}
+      <p className="flex flex-wrap items-center gap-x-3 text-xs text-muted tabular-nums">
+        {part === undefined ? (
+          <TextButton onClick={() => void read(0)}>Read it in parts</TextButton>
+        ) : (
+          <>
+            {integer(start + 1)} to {integer(next ?? total ?? start + count)}
+            {total !== undefined && ` of ${integer(total)}`}
+            {start > 0 && <TextButton onClick={() => void read(Math.max(0, start - count))}>Previous part</TextButton>}
+            {next !== undefined && <TextButton onClick={() => void read(next)}>Next part</TextButton>}
+          </>
+        )}
+      </p>
+      {problem !== undefined && <p className="text-xs break-words text-bad">{problem}</p>}
+    </div>
+  );
 }
 
 function TextView({ text }: { text: string }): ReactNode {

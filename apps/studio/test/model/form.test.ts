@@ -89,7 +89,7 @@ test("[ST-32] all that is wrong is said at once, at its field", () => {
   expect(result).toMatchObject({
     ok: false,
     messages: {
-      none: "Needed: this input has no default",
+      none: "Needed",
       word: 'Not a number: "ten"',
       half: "A whole number is needed",
       low: "At least 2",

@@ -2,18 +2,21 @@
 import { useMemo, type ReactNode } from "react";
 
 import type { BlueprintInfo, GraphNode, Wire } from "../../host/host.ts";
+import { isTerminal } from "../../model/execution.ts";
 import { integer } from "../../model/format.ts";
 import { select } from "../../model/log-book.ts";
 import { settled, tally, unseen, within, type NodeView } from "../../model/node-view.ts";
 import { noOutputs, type InstanceOutputs, type PortOutput } from "../../model/outputs.ts";
 import { itemOf } from "../../model/path.ts";
-import { IconButton } from "../../ui/button.tsx";
+import { IconButton, TextButton } from "../../ui/button.tsx";
 import { Elapsed } from "../../ui/elapsed.tsx";
 import { Icon, iconOf } from "../../ui/icons.tsx";
 import { Pair, Pairs, Section } from "../../ui/section.tsx";
 import { StateBadge, StateShape, wordOf } from "../../ui/state-mark.tsx";
 import { ValView, ValueView } from "../../ui/value-view.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
+import { NodeBreakpoints } from "../debug/breakpoint-list.tsx";
+import { StopPanel } from "../debug/stop-panel.tsx";
 import { LogLines } from "../logs/log-lines.tsx";
 import { ErrorCard } from "./error-card.tsx";
 
@@ -51,6 +54,7 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
         />
       </div>
       {hasRun && <Facts node={node} view={view} />}
+      <StopPanel node={node} />
       {problems.length > 0 && (
         <Section title="Problems">
           {problems.map((problem) => (
@@ -62,6 +66,7 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
       )}
       {view.faults.length > 0 && <Faults view={view} />}
       {hasRun && <Outputs node={node} view={view} />}
+      <NodeBreakpoints node={node} />
       {hasRun && <NodeLog path={node.path} />}
       <Setup node={node} wires={blueprint.graph.wires} />
     </>
@@ -274,7 +279,7 @@ function Setup({ node, wires }: { node: GraphNode; wires: readonly Wire[] }): Re
   const hasConfig = typeof config === "object" && config !== null && Object.keys(config).length > 0;
   return (
     <>
-      <Section title="Configuration">
+      <Section title="Configuration" note={<ConfigButton node={node} />}>
         {hasConfig ? (
           <ValueView value={config} />
         ) : (
@@ -299,6 +304,16 @@ function Setup({ node, wires }: { node: GraphNode; wires: readonly Wire[] }): Re
       </Section>
     </>
   );
+}
+
+/** While its run goes on: of the node, in a loop in every item to come. */
+function ConfigButton({ node }: { node: GraphNode }): ReactNode {
+  const { steering } = useStudio();
+  const mayChange = useStudioState(
+    ({ execution, rights }) => rights.control && execution !== undefined && !isTerminal(execution.state),
+  );
+  if (!mayChange) return null;
+  return <TextButton onClick={() => steering.openConfig(node.path)}>Change it in this run…</TextButton>;
 }
 
 /** Each port, and whose value it takes. */

@@ -9,6 +9,7 @@ import { Pair, Pairs, Section } from "../../ui/section.tsx";
 import { StateBadge } from "../../ui/state-mark.tsx";
 import { ValueView } from "../../ui/value-view.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
+import { BreakpointList } from "../debug/breakpoint-list.tsx";
 import { ErrorCard } from "./error-card.tsx";
 
 export function Overview({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
@@ -22,6 +23,7 @@ export function Overview({ blueprint }: { blueprint: BlueprintInfo }): ReactNode
         )}
         {execution !== undefined && <RunFacts execution={execution} />}
       </div>
+      <BreakpointList />
       {execution === undefined ? <Plan blueprint={blueprint} /> : <Run execution={execution} blueprint={blueprint} />}
     </>
   );

@@ -8,6 +8,8 @@ import { Elapsed } from "../../ui/elapsed.tsx";
 import { Icon } from "../../ui/icons.tsx";
 import { StateBadge } from "../../ui/state-mark.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
+import { StopLine, WaitLines } from "./stand-lines.tsx";
+import { PausingFor, SteerBar } from "./steer-bar.tsx";
 
 /** A message that only counts says what stands beside it anyway. */
 const COUNTS = /^[\d,]+ of [\d,]+/;
@@ -30,7 +32,9 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
   return (
     <section aria-label="Execution" className="border-b border-line bg-surface">
       <div className="flex min-h-10 flex-wrap items-center gap-x-4 gap-y-1 px-4 py-1.5 text-xs text-muted tabular-nums">
+        <SteerBar />
         <span role="status">{isUnknown ? "Reading what has happened…" : <StateBadge state={state} />}</span>
+        <PausingFor />
         {isCutOff && <span className="font-medium text-warn">unknown since the host left</span>}
         {progress !== undefined && steps !== undefined && (
           <span>
@@ -63,6 +67,8 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
           {percent !== null && <span className="font-semibold text-text">{Math.floor(percent)}%</span>}
         </span>
       </div>
+      <StopLine />
+      <WaitLines />
       {error !== undefined && (
         <button
           type="button"

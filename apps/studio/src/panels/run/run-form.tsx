@@ -2,9 +2,9 @@
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 
 import type { BlueprintInfo } from "../../host/host.ts";
-import { fieldsOf, initialOf, readForm, type Field, type Typed } from "../../model/form.ts";
+import { fieldsOf, initialOf, readForm, type Typed } from "../../model/form.ts";
 import { Button } from "../../ui/button.tsx";
-import { Icon } from "../../ui/icons.tsx";
+import { FieldView, focusFirst } from "../../ui/fields.tsx";
 import { Sheet } from "../../ui/sheet.tsx";
 import { useStudio, useStudioState } from "../../use-studio.ts";
 
@@ -44,9 +44,9 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
     if (first !== undefined) document.getElementById(`input-${first.name}`)?.focus();
   }, [fields, refusal]);
 
-  const change = (name: string, text: string): void => {
-    setTyped((before) => ({ ...before, [name]: text }));
-    setMended((before) => new Set(before).add(name));
+  const change = (texts: Typed): void => {
+    setTyped((before) => ({ ...before, ...texts }));
+    setMended((before) => new Set([...before, ...Object.keys(texts)]));
   };
   const send = (): void => {
     setWasSent(true);
@@ -62,8 +62,7 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
       onSubmit={(event) => {
         event.preventDefault();
         send();
-        const first = fields.find((field) => !read.ok && read.messages[field.name] !== undefined);
-        if (first !== undefined) document.getElementById(`input-${first.name}`)?.focus();
+        if (!read.ok) focusFirst(read.messages);
       }}
     >
       <div className="min-h-0 flex-1 space-y-4 overflow-y-auto px-5 py-4">
@@ -76,9 +75,10 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
           <FieldView
             key={field.name}
             field={field}
-            text={typed[field.name] ?? ""}
-            message={messages[field.name]}
-            onChange={(text) => change(field.name, text)}
+            at={field.name}
+            typed={typed}
+            messages={messages}
+            onChange={change}
           />
         ))}
       </div>
@@ -89,118 +89,5 @@ function Fields({ blueprint }: { blueprint: BlueprintInfo }): ReactNode {
         </Button>
       </div>
     </form>
-  );
-}
-
-interface FieldProps {
-  field: Field;
-  text: string;
-  message: string | undefined;
-  onChange: (text: string) => void;
-}
-
-function FieldView({ field, text, message, onChange }: FieldProps): ReactNode {
-  const id = `input-${field.name}`;
-  const about = `${id}-about`;
-  if (field.kind === "boolean") {
-    return (
-      <div>
-        <label className="flex items-start gap-2.5 text-sm font-medium" htmlFor={id}>
-          <input
-            id={id}
-            type="checkbox"
-            className="mt-0.5 size-4 accent-[var(--accent-solid)]"
-            checked={text === "true"}
-            aria-describedby={about}
-            onChange={(event) => onChange(String(event.target.checked))}
-          />
-          {field.label}
-        </label>
-        <About id={about} field={field} message={message} />
-      </div>
-    );
-  }
-  return (
-    <div>
-      <div className="mb-1 flex items-baseline justify-between gap-3">
-        <label htmlFor={id} className="text-sm font-medium">
-          {field.label}
-          {field.required && <span className="ml-1.5 text-xs font-medium text-accent">required</span>}
-        </label>
-        <code className="font-mono text-2xs text-faint">{field.type}</code>
-      </div>
-      <Control id={id} about={about} field={field} text={text} isBad={message !== undefined} onChange={onChange} />
-      <About id={about} field={field} message={message} />
-    </div>
-  );
-}
-
-function Control({
-  id,
-  about,
-  field,
-  text,
-  isBad,
-  onChange,
-}: {
-  id: string;
-  about: string;
-  field: Field;
-  text: string;
-  isBad: boolean;
-  onChange: (text: string) => void;
-}): ReactNode {
-  const look = `w-full rounded-lg border bg-sunken px-2.5 text-sm placeholder:text-faint ${isBad ? "border-bad" : "border-line-strong"}`;
-  const said = { id, "aria-describedby": about, "aria-invalid": isBad, "aria-required": field.required };
-  if (field.kind === "enum") {
-    return (
-      <select {...said} value={text} onChange={(event) => onChange(event.target.value)} className={`${look} h-9`}>
-        {(text === "" || !field.required) && <option value="">Choose…</option>}
-        {field.options.map((option) => (
-          <option key={option}>{option}</option>
-        ))}
-      </select>
-    );
-  }
-  if (field.multiline) {
-    return (
-      <textarea
-        {...said}
-        value={text}
-        rows={4}
-        spellCheck={false}
-        onChange={(event) => onChange(event.target.value)}
-        placeholder={
-          field.type.startsWith("list") ? '["one", "two"]' : field.kind === "json" ? '{ "key": "value" }' : ""
-        }
-        className={`${look} py-2 font-mono text-xs`}
-      />
-    );
-  }
-  const isNumber = field.kind === "number" || field.kind === "integer";
-  return (
-    <div className="relative">
-      {field.kind === "file" && <Icon name="file" size={15} className="absolute top-2.5 left-2.5 text-faint" />}
-      <input
-        {...said}
-        type="text"
-        inputMode={field.kind === "integer" ? "numeric" : isNumber ? "decimal" : "text"}
-        value={text}
-        spellCheck={false}
-        autoComplete="off"
-        onChange={(event) => onChange(event.target.value)}
-        placeholder={field.kind === "file" ? "data/rows.csv" : ""}
-        className={`${look} h-9 ${field.kind === "file" ? "pl-8" : ""} ${isNumber ? "tabular-nums" : ""}`}
-      />
-    </div>
-  );
-}
-
-function About({ id, field, message }: { id: string; field: Field; message: string | undefined }): ReactNode {
-  const help = field.help ?? (field.kind === "file" ? "A path below the served folder" : undefined);
-  return (
-    <p id={id} className={`mt-1 text-xs ${message === undefined ? "text-muted" : "font-medium text-bad"}`}>
-      {message ?? help}
-    </p>
   );
 }
