@@ -14,6 +14,11 @@ export interface StdioOptions {
   readonly fd?: number;
   /** Hears what the other side prints before it speaks frames. Default: it goes to stderr. */
   readonly onText?: (text: Uint8Array) => void;
+  /**
+   * The other process is on this machine, not behind `ssh` or a container: its end is always told. Then it may be busy for
+   * longer than 25 s, and take a minute to start, without losing the link. Default: false.
+   */
+  readonly isLocal?: boolean;
 }
 
 const toStderr = (text: Uint8Array): void => void process.stderr.write(text);
@@ -30,7 +35,7 @@ const toStderr = (text: Uint8Array): void => void process.stderr.write(text);
  * bus.connect(stdioTransport(child), { peer: { role: "host" } });
  */
 export function stdioTransport(child: ChildProcess, options: StdioOptions = {}): Transport {
-  const { fd, onText = toStderr } = options;
+  const { fd } = options;
   const extra = fd === undefined ? undefined : (child.stdio[fd] as Duplex | null | undefined);
   const input = fd === undefined ? child.stdout : extra;
   const output = fd === undefined ? child.stdin : extra;
@@ -42,7 +47,7 @@ export function stdioTransport(child: ChildProcess, options: StdioOptions = {}):
   const exited = (code: number | null, signal: string | null): void => {
     why = signal === null ? `The child ended with exit code ${code}` : `The child was ended by ${signal}`;
   };
-  return once(onText, {
+  return once(options, {
     open() {
       child.on("exit", exited);
       return { input, output };
@@ -67,9 +72,9 @@ export function stdioTransport(child: ChildProcess, options: StdioOptions = {}):
  * bus.connect(parentStdioTransport(), { peer: { role: "ui" } });
  */
 export function parentStdioTransport(options: StdioOptions = {}): Transport {
-  const { fd, onText = toStderr } = options;
+  const { fd } = options;
   let socket: Socket | undefined;
-  return once(onText, {
+  return once(options, {
     open() {
       if (fd !== undefined) {
         socket = new Socket({ fd, readable: true, writable: true });
@@ -92,11 +97,12 @@ interface Ends {
   release(): void;
 }
 
-function once(onText: (text: Uint8Array) => void, ends: Ends): Transport {
+function once({ onText = toStderr, isLocal = false }: StdioOptions, ends: Ends): Transport {
   let opened = false;
   return {
     name: "stdio",
     medium: "bytes",
+    isLocal,
     redials: false,
     open(events) {
       if (opened) throw new TypeError("Cannot open a stdio transport twice: its streams are given away; spawn anew");

@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 
 import { EventBus, type EventsError } from "../../src/index.ts";
 import { childTransport, markedChild, stdioTransport } from "../../src/node.ts";
+import { fakeClock } from "../../src/testing/fake-clock.ts";
 import { isMarkedChild } from "../../src/transports/marked-child.ts";
 import { endOf, startChild, tell, type How } from "./child-end.ts";
 import { shop } from "./fixtures/shop.ts";
@@ -187,6 +188,27 @@ test("[E-PROC-8] an invitation is for one: two buses of a child take one each", 
   };
   expect([await hear(), await hear()]).toEqual([1, 2]);
 });
+
+test.each([true, false])(
+  "[E-PROC-9] a child that stands still for an hour keeps its link where stdio is said to be local: %s",
+  async (isLocal) => {
+    const clock = fakeClock();
+    const bus = new EventBus({ contract: shop, role: "ui", clock, onError: () => {} });
+    buses.push(bus);
+    const child = spawn(process.execPath, [path("shop-child.ts"), "stdio"], { stdio: ["pipe", "pipe", "ignore"] });
+    children.push(child);
+    const link = bus.connect(stdioTransport(child, { isLocal, onText() {} }), { peer: { role: "host" } });
+    await link.ready;
+    child.kill("SIGSTOP");
+    for (let second = 0; second < 3_600; second++) clock.advance(1_000);
+    expect(link.state.at).toBe(isLocal ? "open" : "closed");
+    child.kill("SIGCONT");
+    const reply = bus
+      .request("shop:order", { item: "bread" }, { timeoutMs: 1e9 })
+      .catch((fault: EventsError) => fault.code);
+    expect(await reply).toEqual(isLocal ? { total: 5 } : "NO_HANDLER");
+  },
+);
 
 test("[E-PROC-8] a bus finds the parent that marked its process, and no other: without the mark it says nothing", async () => {
   expect(isMarkedChild({ pid: 2, ppid: 1, env: { ATOMITON_BUS_PARENT: "1" }, send() {} })).toBe(true);
