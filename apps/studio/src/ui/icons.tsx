@@ -163,6 +163,7 @@ const BY_TYPE: readonly [start: string, icon: IconName][] = [
   ["core/assert", "octagon"],
   ["core/forEach", "loop"],
   ["core/while", "loop"],
+  ["core/while", "loop"],
   ["core/blueprint", "stack"],
   ["core/set", "pencil"],
 ];

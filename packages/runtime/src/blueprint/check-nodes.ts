@@ -71,7 +71,7 @@ export function checkBody(decl: NodeDecl, def: AnyNodeDef, where: string, report
       "CONFIG",
       `${where}.body`,
       decl.positions.get("body") ?? decl.at,
-      `Cannot give "${decl.id}" a body: ${def.type} is no loop; use core/forEach, or remove it`,
+      `Cannot give "${decl.id}" a body: ${def.type} is no loop; use core/forEach or core/while, or remove it`,
     );
   else
     report(

@@ -13,9 +13,10 @@ export function bodyScope(outer: Scope, loop: NodeDecl, known: KnownNodes, ports
     const source = Array.isArray(wire) ? undefined : (wire as Ref);
     inputs.set(name, (source && typeOfRef(source, outer, known)) ?? ports?.inputs.get(name)?.type ?? { t: "any" });
   }
+  // Of core/while an iteration's item is what the one before gave.
+  const own = ports?.inputs.get("items")?.type;
   const items = inputs.get("items");
-  const own = ports?.inputs.get("items")?.type ?? { t: "any" };
-  const item = itemOf(items && items.t !== "any" ? items : own, outer.blueprint.types);
+  const item = own ? itemOf(items && items.t !== "any" ? items : own, outer.blueprint.types) : ({ t: "any" } as const);
   return {
     blueprint: outer.blueprint,
     nodes: loop.body?.nodes ?? new Map(),

@@ -754,7 +754,7 @@ nodes:
       `18:48 PORT_TYPE [nodes.each.body.nodes.d.in.value] Cannot wire $item to d.value: it gives object, the port takes number; change one of the types, or put core/transform between them`,
       `19:45 UNKNOWN_PORT [nodes.each.body.outputs.o] Cannot read d.val: "d" has no output "val"; use one of value, error`,
       `20:3 CONFIG [nodes.bare] Cannot run the loop "bare": it has no body; write body: { nodes: …, outputs: … }`,
-      `21:35 CONFIG [nodes.odd.body] Cannot give "odd" a body: test/text is no loop; use core/forEach, or remove it`,
+      `21:35 CONFIG [nodes.odd.body] Cannot give "odd" a body: test/text is no loop; use core/forEach or core/while, or remove it`,
     ],
   },
   {

@@ -13,7 +13,7 @@ const catalog = createCatalog([...coreNodes, ...constructs]);
 test("[R-CHK-3] finds nothing in the documentation's Blueprints", () => {
   const page = readFileSync(new URL("docs/blueprint.md", root), "utf8");
   const blocks = [...page.matchAll(/```yaml\n(apiVersion[^]*?)```/g)].map(([, text]) => text!);
-  expect(blocks).toHaveLength(2);
+  expect(blocks).toHaveLength(3);
   for (const text of blocks) {
     const { blueprint, problems } = parseBlueprint(text, "docs/blueprint.md");
     expect(problems).toEqual([]);

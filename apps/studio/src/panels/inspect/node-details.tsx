@@ -76,7 +76,7 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
 function Facts({ node, view }: { node: GraphNode; view: NodeView }): ReactNode {
   const { work } = view;
   const share = work?.total !== undefined && work.total > 0 ? Math.min(100, (work.done / work.total) * 100) : undefined;
-  const isLoop = node.uses.startsWith("core/forEach@");
+  const isLoop = /^core\/(?:forEach|while)@/.test(node.uses);
   return (
     <div className="space-y-2.5 px-5 pb-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 text-xs text-muted tabular-nums">

@@ -5,8 +5,9 @@ import type { NodeCatalog } from "../../blueprint/catalog.ts";
 import type { AnyNodeDef } from "../../blueprint/define-node.ts";
 import type { Blueprint, Body, NodeDecl, Ref } from "../../blueprint/model.ts";
 import { portsOf, type NodePorts } from "../../blueprint/ports.ts";
+import { LOOP_TYPES } from "../../blueprint/scope.ts";
 import { RuntimeError } from "../../errors.ts";
-import { BLUEPRINT_TYPE, blueprintNode, LOOP_TYPE } from "./constructs.ts";
+import { BLUEPRINT_TYPE, blueprintNode } from "./constructs.ts";
 import { layOut, weigh } from "./edges.ts";
 import { compileCondition, compileConfig, compileText } from "./expressions.ts";
 import type { Join, Plan, PlanInput, PlanNode, Source, Template } from "./plan.ts";
@@ -144,7 +145,7 @@ class Compiler {
     depth: number,
   ): Draft {
     const { def, used } = this.#definition(decl, blueprint);
-    const kind = used ? "blueprint" : def.type === LOOP_TYPE ? "loop" : "node";
+    const kind = used ? "blueprint" : LOOP_TYPES.has(def.type) ? "loop" : "node";
     const child = used
       ? this.blueprint(used, depth + 1)
       : kind === "loop"

@@ -6,14 +6,15 @@ import { z } from "zod";
 
 import { defineNode, port, type AnyNodeDef } from "../../blueprint/define-node.ts";
 
-export const LOOP_TYPE = "core/forEach";
+export const FOR_EACH_TYPE = "core/forEach";
+export const WHILE_TYPE = "core/while";
 export const BLUEPRINT_TYPE = "core/blueprint";
 
 const never = (type: string) => async (): Promise<never> => {
   throw new Error(`${type} is run by the engine`);
 };
 
-export const loopConfig = z.strictObject({
+export const forEachConfig = z.strictObject({
   concurrency: z.number().int().min(1).max(1_000).default(4).describe("Items at once."),
   order: z
     .enum(["preserve", "completion"])
@@ -30,10 +31,27 @@ export const loopConfig = z.strictObject({
       "Expression over `item`, `index` and `in` that names an item, as `${ item.sku }`. Left out: its index. Equal keys are numbered: `sku-12`, `sku-12#2`.",
     ),
 });
-export type LoopConfig = z.infer<typeof loopConfig>;
+export type LoopConfig = z.infer<typeof forEachConfig>;
+
+const whileConfig = z.strictObject({
+  condition: z
+    .string()
+    .min(1)
+    .describe(
+      'JSONata over `item`, `index` and `in`, asked before each iteration; empty results, 0, "" and null end the loop.',
+    ),
+  maxIterations: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1_000)
+    .describe("When the condition still holds after so many, the node fails."),
+});
+export type WhileConfig = z.infer<typeof whileConfig>;
 
 export const forEachNode: AnyNodeDef = defineNode({
-  type: LOOP_TYPE,
+  type: FOR_EACH_TYPE,
   version: "1.0.0",
   title: "For each",
   category: "flow",
@@ -52,12 +70,35 @@ export const forEachNode: AnyNodeDef = defineNode({
       description: "With `onItemError: collect`: `{ index, key, item, error }` of each item that failed.",
     }),
   },
-  config: loopConfig,
+  config: forEachConfig,
   rawConfig: ["key"],
   openInputs: true,
   effect: "pure",
   runsOn: "inline",
-  run: never(LOOP_TYPE),
+  run: never(FOR_EACH_TYPE),
+});
+
+export const whileNode: AnyNodeDef = defineNode({
+  type: WHILE_TYPE,
+  version: "1.0.0",
+  title: "While",
+  category: "flow",
+  description:
+    "Runs its body again and again, one iteration at a time, while the condition holds. The body sees as `$item` what the iteration before gave (one object, made of the body's outputs), the first one `start`; as `$index` how many have been; and, as `$inputs.name`, the inputs of this node.",
+  inputs: { start: port.value(z.any(), { required: false, description: "`$item` of the first iteration." }) },
+  outputs: {
+    value: port.value(z.any(), {
+      description: "What the last iteration gave; `start` where there was none.",
+    }),
+    iterations: port.value(z.number().int(), { type: "integer", description: "How many there were." }),
+  },
+  config: whileConfig,
+  rawConfig: ["condition"],
+  expressions: ["condition"],
+  openInputs: true,
+  effect: "pure",
+  runsOn: "inline",
+  run: never(WHILE_TYPE),
 });
 
 export const blueprintNode: AnyNodeDef = defineNode({
@@ -77,4 +118,4 @@ export const blueprintNode: AnyNodeDef = defineNode({
 });
 
 /** Node types that are part of the engine. */
-export const constructs: readonly AnyNodeDef[] = [forEachNode, blueprintNode];
+export const constructs: readonly AnyNodeDef[] = [forEachNode, whileNode, blueprintNode];

@@ -10,10 +10,11 @@ import { editedConfig, type Edit } from "../control/config-edits.ts";
 import { runMock } from "../control/stand-ins.ts";
 import type { Stop } from "../control/stops.ts";
 import { GRACE_MS } from "../host.ts";
-import type { LoopConfig } from "../plan/constructs.ts";
+import { WHILE_TYPE, type LoopConfig, type WhileConfig } from "../plan/constructs.ts";
 import { isTrue, parseConfig } from "../plan/expressions.ts";
 import type { ExpressionScope, PlanNode } from "../plan/plan.ts";
 import type { Outlet } from "../streams/outlet.ts";
+import type { StreamQueue } from "../streams/stream-queue.ts";
 import { runBlueprint } from "./blueprint-node.ts";
 import { makeContext, type Prepared } from "./context.ts";
 import { CancelReason, toRtError } from "./failure.ts";
@@ -23,6 +24,7 @@ import { collectOutputs, waitOf } from "./outputs.ts";
 import { dependencyHash, type TakenOver } from "./reuse.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
+import { runWhile } from "./while.ts";
 
 export type Outcome =
   /** `edited`: ports whose values a person gave, at a stop. */
@@ -60,6 +62,8 @@ export class Attempt {
   hasReported = false;
   /** Items that the node gave to its stream ports. */
   streams: Map<string, Outlet> | undefined;
+  /** Items that clients push to it; made when its node asks for them. */
+  pushes: StreamQueue | undefined;
   /** Counted among the attempts that run at once. A node that waits for a reader gives it up for good. */
   holdsSlot = false;
   /** It reads or writes streams without a slot, and does not wait. */
@@ -251,7 +255,11 @@ export class Attempt {
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
     this.prepared = prepared;
-    const { reuse, standIns } = this.scheduler.facts;
+    const { reuse, standIns, isDry } = this.scheduler.facts;
+    const actsOutside = this.node.effect === "write" || this.node.effect === "idempotent";
+    if (isDry && actsOutside && this.node.kind === "node" && !standIns?.covers(this.path)) {
+      return this.#finish({ kind: "skipped", why: "mode: dry" });
+    }
     const known = reuse && !standIns?.covers(this.path) ? reuse.outputsOf(this) : undefined;
     if (known) void this.#takeOver(known);
     else if (this.scheduler.holds.mayRun(this)) this.proceed();
@@ -309,6 +317,7 @@ export class Attempt {
       const mock = pin ? { outputs: pin } : standIns.mockOf(this.path, this.number);
       if (mock) return runMock(this, mock);
     }
+    if (node.def.type === WHILE_TYPE) return runWhile(this, prepared.inputs, prepared.config as WhileConfig);
     if (node.kind === "loop") return runLoop(this, prepared.inputs, prepared.config as LoopConfig);
     if (node.kind === "blueprint") return runBlueprint(this, prepared.inputs);
     let result: Promise<unknown>;

@@ -10,7 +10,6 @@ import type { Clock } from "@atomiton/events";
 
 import type {
   ExecState,
-  NodeState,
   RtError,
   RuntimeCompleted,
   RuntimeErrorEvent,
