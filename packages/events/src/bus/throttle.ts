@@ -11,7 +11,8 @@ export interface Throttled<A extends unknown[]> {
 
 /**
  * At most one call of `fn` in `ms` milliseconds: the first at once, then the latest arguments when the time is over.
- * The last value is never lost: it is called at the end of its interval, or by `flush()`.
+ * The last value is never lost: it is called at the end of its interval, or by `flush()`. For any function; the layer of
+ * that name in `@atomiton/events/middleware` does it to the events that leave a bus. Throws RangeError for `ms` below 0.
  *
  * @example
  * const progress = throttle((data) => events.emit("runtime:progress", data), 100);

@@ -26,6 +26,7 @@ export interface ThrottleLayer extends Middleware {
 /**
  * At most one event of a key in `ms` milliseconds leaves for the links: the first at once, then the latest when the time
  * is over. The last value is never lost. For events whose newest value says all; listeners of this bus hear each one.
+ * For one function there is `throttle(fn, ms)` of `@atomiton/events`.
  * With a contract, `delivery: "latest"` and `everyMs` do it for each receiver and each key, and serve late joiners.
  *
  * @example events.use(throttle({ ms: 100, pattern: "mouse:*" }));
