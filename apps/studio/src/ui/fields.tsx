@@ -72,7 +72,7 @@ export function FieldView(props: FieldProps): ReactNode {
   );
 }
 
-const Required = (): ReactNode => <span className="ml-1.5 text-xs font-medium text-accent">required</span>;
+const Required = (): ReactNode => <span className="text-xs font-medium text-accent"> required</span>;
 
 function ObjectView({ field, at, ...rest }: FieldProps): ReactNode {
   return (

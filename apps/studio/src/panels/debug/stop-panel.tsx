@@ -1,6 +1,6 @@
 /** At a stop: what the instance has, what may be edited there, and the ways to go on. */
 import type { RtError, Val } from "@atomiton/runtime/contract";
-import { useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 
 import type { GraphNode } from "../../host/host.ts";
 import { itemOf } from "../../model/path.ts";
