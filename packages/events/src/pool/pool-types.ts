@@ -2,7 +2,9 @@ import type { AnyCommands, AnyEvents, BusOptions, InputOf, Meta, OnOptions, Requ
 import type { Contract, Reply } from "../core/contract.ts";
 import type { MemberReport } from "./member.ts";
 
-export interface PoolOptions extends Pick<BusOptions, "clock" | "random" | "onError" | "exposeErrors" | "role"> {
+type OfEachBus = "clock" | "random" | "onError" | "exposeErrors" | "role" | "codecs" | "compression";
+
+export interface PoolOptions extends Pick<BusOptions, OfEachBus> {
   readonly contract: Contract;
   /** Members at most; each is started when it is needed. */
   readonly size: number;
@@ -16,7 +18,7 @@ export interface PoolOptions extends Pick<BusOptions, "clock" | "random" | "onEr
   readonly idleMs?: number;
 }
 
-export interface PoolRequestOptions extends RequestOptions {
+export interface PoolRequestOptions extends Omit<RequestOptions, "to"> {
   /** Called when the request is given to a member, with its number: see `terminate`. Again when it is retried. */
   readonly onMember?: (member: number) => void;
 }

@@ -88,8 +88,17 @@ class Members implements MemberOwner {
     this.#options = options;
     this.#id = newId(random);
     this.#topics = new Topics([contract]);
-    const { role = "", onError = console.error, exposeErrors = false } = options;
-    this.busOptions = { contracts: [contract], role, clock, random, onError, exposeErrors };
+    const { role = "", onError = console.error, exposeErrors = false, codecs, compression } = options;
+    this.busOptions = {
+      contracts: [contract],
+      role,
+      clock,
+      random,
+      onError,
+      exposeErrors,
+      ...(codecs && { codecs }),
+      ...(compression && { compression }),
+    };
     this.#members = Array.from({ length: size }, () => new Member(this));
   }
 

@@ -5,8 +5,9 @@ import { Worker } from "node:worker_threads";
 
 import { expect, test } from "vitest";
 
+import { compiledCodec } from "../../src/codec/compiled-codec.ts";
 import { EventBus } from "../../src/index.ts";
-import { childTransport, serveBus, webSocketTransport, workerTransport } from "../../src/node.ts";
+import { childTransport, deflate, serveBus, webSocketTransport, workerTransport } from "../../src/node.ts";
 import { pool, type PoolMember } from "../../src/pool/pool.ts";
 import { listen } from "../transports/listen.ts";
 import { tcpProxy } from "../transports/tcp-proxy.ts";
@@ -63,7 +64,8 @@ test.each([
 });
 
 test("[E-POOL-10] a host that is away for a moment keeps its requests, and gets no new ones until it is back", async () => {
-  const host = new EventBus({ contract: jobs, role: "hand", onError() {} });
+  const codecs = [compiledCodec(jobs)];
+  const host = new EventBus({ contract: jobs, role: "hand", codecs, compression: deflate(), onError() {} });
   let asked = 0;
   let answer = (): void => {};
   host.handle("job:hold", () => {
@@ -77,9 +79,12 @@ test("[E-POOL-10] a host that is away for a moment keeps its requests, and gets 
   const start = (): PoolMember => ({
     transport: webSocketTransport(`ws://127.0.0.1:${proxy.port}/bus`, { token: "t" }),
   });
-  const hosts = pool(start, { contract: jobs, role: "boss", size: 1, requestsPerMember: 2, onError() {} });
+  const coding = { codecs, compression: deflate() };
+  const hosts = pool(start, { contract: jobs, role: "boss", size: 1, requestsPerMember: 2, ...coding, onError() {} });
   const first = hosts.request("job:hold", {});
   await expect.poll(() => asked).toBe(1);
+  const spoken = host.inspect().links[0]?.session;
+  expect([spoken?.codec, spoken?.compression]).toEqual([codecs[0]!.name, "deflate-raw"]);
 
   proxy.setDown(true);
   proxy.cut();
