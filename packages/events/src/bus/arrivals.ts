@@ -1,4 +1,5 @@
 import type { EventsError } from "../core/errors.ts";
+import { NO_EXTRA } from "../session/messages.ts";
 import type { EventExtra, Origin } from "../session/messages.ts";
 import type { Peer, Violation } from "../session/session.ts";
 import type { Meta } from "./event-bus.ts";
@@ -21,6 +22,11 @@ export class Arrivals {
   readonly #hub: Hub;
   readonly #link: BusLink;
   readonly #metas: Map<string, Meta> = new Map<string, Meta>();
+  /** Names whose events with nothing beside the payload pass every check but that of the payload, as long as the peer is this one. */
+  readonly #passing: Map<string, { readonly rule: Rule; readonly meta: Meta }> = new Map<
+    string,
+    { readonly rule: Rule; readonly meta: Meta }
+  >();
 
   constructor(hub: Hub, link: BusLink) {
     this.#hub = hub;
@@ -30,10 +36,13 @@ export class Arrivals {
   /** The peer is another one, or is seen in another way. */
   clear(): void {
     this.#metas.clear();
+    this.#passing.clear();
   }
 
   check(name: string, data: unknown, extra: EventExtra, peer: Peer): Arrival {
-    const { topics, id, role } = this.#hub;
+    const passing = extra === NO_EXTRA ? this.#passing.get(name) : undefined;
+    if (passing !== undefined) return this.#read(passing.rule, data, passing.meta);
+    const { topics, id, role, network } = this.#hub;
     const topic = topics.get(name);
     if (topic === undefined || !this.#link.carries(topic.contract)) return refused("unknown", unknown(name, peer));
     // A recording is played on the bus of whoever looks at it; no link ever carries one.
@@ -43,24 +52,28 @@ export class Arrivals {
     if (extra.origin?.busId === id) return refused("protocol", looped(name));
     const origin = believed(extra.origin, peer);
     const rule = ruleFor(topic, origin.role);
-    if (rule === undefined || !this.#hub.network.isFor(rule, this.#link)) {
+    if (rule === undefined || !network.isFor(rule, this.#link)) {
       return refused("direction", wrongWay(name, origin.role, role));
     }
     if (isRouted(extra) && (rule.policy.delivery === "latest" || rule.policy.delivery === "durable")) {
       return refused("protocol", forged(name));
     }
-    if (!this.#hub.network.allows(rule, extra.to, { busId: id, role })) {
+    if (!network.allows(rule, extra.to, { busId: id, role })) {
       return refused("direction", wrongWay(name, origin.role, extra.to?.role ?? role));
     }
     if (rule.needs !== undefined && !grantsRight(peer, rule.needs)) {
       return refused("denied", denied(name, rule.needs, peer));
     }
+    const meta = this.#metaOf(name, origin, extra, peer);
+    // Not what is for others alone: buses behind other links come and go.
+    if (extra === NO_EXTRA && network.isForThis(rule) && this.#passing.size < NAMES_KEPT)
+      this.#passing.set(name, { rule, meta });
+    return this.#read(rule, data, meta);
+  }
+
+  #read(rule: Rule, data: unknown, meta: Meta): Arrival {
     try {
-      return {
-        rule,
-        data: rule.check(this.#link.streams.land(rule.streams, data)),
-        meta: this.#metaOf(name, origin, extra, peer),
-      };
+      return { rule, data: rule.check(this.#link.streams.land(rule.streams, data)), meta };
     } catch (fault) {
       return refused("invalid", fault as EventsError);
     }

@@ -1,5 +1,6 @@
 import type { Emitter } from "../core/emitter.ts";
 import { EventsError } from "../core/errors.ts";
+import { NO_EXTRA } from "../session/messages.ts";
 import type { EventExtra, Origin } from "../session/messages.ts";
 import type { Ask, Outcome } from "./ask.ts";
 import type { FaultContext, Meta, Middleware, Passing } from "./event-bus.ts";
@@ -9,8 +10,6 @@ import { Onion } from "./onion.ts";
 import { enter, leave } from "./permission.ts";
 import { assertRoutable, isMeant, isRouted, noPeer, wayOf } from "./route.ts";
 import type { Rule } from "./topics.ts";
-
-const PLAIN: EventExtra = Object.freeze({});
 
 /** Takes a message that has passed; `message` is there where it met layers. */
 type Go = (data: unknown, message?: Passing) => void;
@@ -54,7 +53,7 @@ export class Passage {
   }
 
   /** A message of this bus; `extra` is there for one that is stored, or meant for some alone. */
-  spread(rule: Rule, data: unknown, extra: EventExtra = PLAIN): void {
+  spread(rule: Rule, data: unknown, extra: EventExtra = NO_EXTRA): void {
     const { network, origin } = this.#around;
     const meta = extra.id === undefined ? this.#metaOf(rule) : { name: rule.name, origin, ...extra };
     const isHere = !isRouted(extra) || this.#isMeantHere(rule, extra, undefined);
@@ -120,7 +119,7 @@ export class Passage {
       const to = go(passed);
       if (isHere) this.#dispatch(rule, passed, meta, undefined);
       else if (address === undefined)
-        network.forwardObserved(rule, passed, trace === undefined ? PLAIN : { trace }, to);
+        network.forwardObserved(rule, passed, trace === undefined ? NO_EXTRA : { trace }, to);
     };
     const ending = new Ending((fault) => this.#around.fault(fault, { name }));
     ask.onSettled = ending.tell;
@@ -130,7 +129,7 @@ export class Passage {
     if (address !== undefined) return;
     if (!isHere) this.staying(name, data, meta, (passed) => this.#dispatch(rule, passed, meta, undefined));
     else if (network.links.length > 0)
-      this.leaving(name, data, meta, (passed) => network.forwardObserved(rule, passed, PLAIN));
+      this.leaving(name, data, meta, (passed) => network.forwardObserved(rule, passed, NO_EXTRA));
   }
 
   /** A checked event from a link. */
@@ -197,7 +196,7 @@ export class Passage {
     if (isHere) this.#dispatch(rule, data, meta ?? this.#metaOf(rule), from);
     if (network.links.length === 0 || address !== undefined) return;
     const extra = meta && { origin: meta.origin, ...(meta.trace === undefined ? {} : { trace: meta.trace }) };
-    network.forwardObserved(rule, data, extra ?? PLAIN, to, from);
+    network.forwardObserved(rule, data, extra ?? NO_EXTRA, to, from);
   }
 
   clear(): void {

@@ -1,6 +1,7 @@
 /** Bodies of numbered frames are flat lists: so many slots a message, no object each. docs/protocol.md draws them. */
 import { EventsError } from "../core/errors.ts";
 import { FRAME_TYPE, LANES } from "../wire/frame.ts";
+import { NO_EXTRA } from "./messages.ts";
 import type { Address, EventExtra, Message, Origin, Since, Where, WireError } from "./messages.ts";
 
 const AS = ["hear", "handle", "provide"] as const;
@@ -84,7 +85,7 @@ export function originSlot(origin: Origin | undefined): unknown {
 }
 
 export function extraSlot(extra: EventExtra | undefined): unknown {
-  if (extra === undefined) return undefined;
+  if (extra === undefined || extra === NO_EXTRA) return undefined;
   const slot: Record<string, unknown> = {};
   if (extra.id !== undefined) slot["i"] = extra.id;
   if (extra.origin !== undefined) slot["o"] = originSlot(extra.origin);
@@ -97,8 +98,6 @@ export function extraSlot(extra: EventExtra | undefined): unknown {
   if (extra.except !== undefined) slot["x"] = extra.except;
   return Object.keys(slot).length === 0 ? undefined : slot;
 }
-
-const NO_EXTRA: EventExtra = {};
 
 /** What a receiver gets of `extra`: known fields of the right type, nothing else. Throws PROTOCOL. */
 function readExtra(slot: unknown): EventExtra {

@@ -33,6 +33,9 @@ export interface EventExtra {
   readonly except?: string;
 }
 
+/** Of an event with nothing beside its payload; known by being this object. */
+export const NO_EXTRA: EventExtra = Object.freeze({});
+
 /** One bus, all buses of a role, or one of them (`one`). */
 export type Address =
   | { readonly busId: string; readonly role?: never }

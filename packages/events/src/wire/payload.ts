@@ -54,6 +54,11 @@ export function copyOut(
   maxDepth: number,
   reach: Reach = COPIES,
 ): Outgoing {
+  const flat = maxDepth > 0 ? copyFlat(value, medium) : undefined;
+  if (flat !== undefined) {
+    if (flat.bytes > maxBytes) throw tooLarge(maxBytes);
+    return flat;
+  }
   const copier = new Copier(medium, maxBytes, maxDepth, reach);
   copier.value = copier.copy(value, "", 1);
   if (copier.bytes > maxBytes) throw tooLarge(maxBytes);
@@ -71,6 +76,55 @@ export function tooLarge(maxBytes: number): EventsError {
 /** Takes the buffers from the sender: `value` is another one then, with them in it. */
 export function moveOut(value: unknown, moves: readonly ArrayBuffer[]): Pick<Outgoing, "value" | "moves"> {
   return structuredClone({ value, moves }, { transfer: moves });
+}
+
+/** A copy without anything in it that a medium lacks, or that could move. */
+class FlatCopy implements Outgoing {
+  readonly value: unknown;
+  readonly bytes: number;
+  readonly asBytes: boolean;
+  readonly lowered: boolean = false;
+  readonly moves: undefined = undefined;
+  readonly ownMoves: undefined = undefined;
+  readonly movedBytes: number = 0;
+  readonly inPlaceBytes: number = 0;
+  readonly sharedBytes: number = 0;
+  readonly copiedBytes: number = 0;
+
+  constructor(value: unknown, bytes: number, asBytes: boolean) {
+    this.value = value;
+    this.bytes = bytes;
+    this.asBytes = asBytes;
+  }
+}
+
+/**
+ * The payload of most events, a record of texts, numbers and truth values, with a copy that the platform makes: a third
+ * of the walk's time. Undefined where there is anything else in it, for the walk.
+ */
+function copyFlat(value: unknown, medium: Medium): FlatCopy | undefined {
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return undefined;
+  let copy: Record<string, unknown>;
+  try {
+    copy = { ...value };
+  } catch {
+    return undefined; // A getter that throws: the walk tells which.
+  }
+  let bytes = 5;
+  for (const name in copy) {
+    if (name === MARK || name === "__proto__") return undefined;
+    const item = copy[name];
+    bytes += name.length + 2;
+    if (typeof item === "string") bytes += item.length + 2;
+    else if (typeof item === "number") {
+      if (item === 0 && medium === "bytes" && Object.is(item, -0)) return undefined;
+      bytes += 9;
+    } else if (typeof item === "boolean" || item === undefined) bytes += 2;
+    else if (item === null) bytes += 1;
+    else return undefined;
+  }
+  return new FlatCopy(copy, bytes, medium === "bytes");
 }
 
 /** One walk over one payload; what it made and measured. */
