@@ -12,6 +12,12 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Milliseconds until the next timer is due. */
+  get untilNext(): number | undefined {
+    if (this.#timers.size === 0) return undefined;
+    return Math.max(0, Math.min(...Array.from(this.#timers.values(), ({ at }) => at)) - this.#now);
+  }
+
   after(ms: number, run: () => void): () => void {
     const id = this.#order++;
     this.#timers.set(id, { at: this.#now + ms, run });

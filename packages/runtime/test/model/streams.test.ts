@@ -4,7 +4,7 @@ import { z } from "zod";
 import { port } from "../../src/blueprint/define-node.ts";
 import { systemClock } from "../../src/engine/clock.ts";
 import { bench, node } from "../engine/kit.ts";
-import { dice } from "../engine/reference.ts";
+import { dice } from "./dice.ts";
 
 const SEEDS = Number(process.env["ATOMITON_SEEDS"] ?? 300);
 const numbers = { a: port.stream(z.any()), b: port.stream(z.any()) };
