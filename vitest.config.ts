@@ -11,7 +11,7 @@ const conditions = ["@atomiton/source"];
  * cost the minute that a change may wait for.
  */
 const faults = ["packages/*/test/{fault,model,real,size}/**/*.test.ts", "packages/*/test/**/*.slow.test.ts"];
-const notUnit = ["**/*.browser.test.ts", "**/*.e2e.test.ts", "**/node_modules/**"];
+const notUnit = ["**/*.browser.test.ts", "**/*.e2e.test.ts", "**/node_modules/**", "packages/nodes-*/**"];
 
 /** One for each project: vitest writes into it. */
 const chromium = () => ({
@@ -21,6 +21,10 @@ const chromium = () => ({
   instances: [{ browser: "chromium" as const }],
   provider: playwright({ launchOptions }),
 });
+
+const installed = (name: string): string =>
+  new URL(`./tests/conformance/node_modules/${name}`, import.meta.url).pathname;
+const react18 = { react: installed("react"), "react-dom": installed("react-dom") };
 
 export default defineConfig({
   resolve: { conditions },
@@ -48,7 +52,7 @@ export default defineConfig({
         optimizeDeps: { include: ["msgpackr", "react", "react-dom/client", "zod"] },
         test: {
           name: "browser",
-          provide: { isolated: false },
+          provide: { isolated: false, react: "19" },
           include: ["packages/*/test/**/*.browser.test.ts"],
           globalSetup: ["packages/events/test/transports/fixtures/serve-pages.ts"],
           browser: chromium(),
@@ -81,9 +85,30 @@ export default defineConfig({
         },
       },
       {
+        // Optional node packages, each with what it installs beside it.
+        extends: true,
+        test: {
+          name: "nodes",
+          include: ["packages/nodes-*/test/*.test.ts", "tests/nodes/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
+      {
         // Other people's implementations, which a package of its own brings.
         extends: true,
         test: { name: "conformance", include: ["tests/conformance/*.test.ts"], testTimeout: 60_000 },
+      },
+      {
+        // The hooks on the oldest React that is promised, which the same package brings.
+        extends: true,
+        resolve: { conditions: [...conditions, "browser"], alias: react18 },
+        optimizeDeps: { include: ["msgpackr", "react", "react-dom/client", "zod"] },
+        test: {
+          name: "react-18",
+          include: ["packages/events/test/react/*.browser.test.ts"],
+          provide: { isolated: false, react: "18" },
+          browser: chromium(),
+        },
       },
       {
         // Real Electron, on a screen that scripts/electron.sh provides.

@@ -1,5 +1,5 @@
 /**
- * Hooks for a bus in React 18 and newer. Each takes the bus, and is typed by its contract. Subscriptions are those of mounted
+ * Hooks for a bus in React 18.3 and newer. Each takes the bus, and is typed by its contract. Subscriptions are those of mounted
  * components: under StrictMode, hot reload and every change of arguments their number returns to what is on the page.
  */
 import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";

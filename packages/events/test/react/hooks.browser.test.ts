@@ -1,6 +1,6 @@
-import { act, createElement as h, StrictMode, useEffect, useState, type ReactNode } from "react";
+import { act, createElement as h, StrictMode, useEffect, useState, version, type ReactNode } from "react";
 import { createRoot, type Root } from "react-dom/client";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { z } from "zod";
 
 import { command, defineContract, event, EventBus, memoryPair } from "../../src/index.ts";
@@ -17,6 +17,13 @@ const contract = defineContract("page@1", {
   }),
 });
 const make = (role: "host" | "ui") => new EventBus({ contract, role, connect: false, onError: () => undefined });
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The major version that this run is to test. */
+    react: string;
+  }
+}
 
 let host: ReturnType<typeof make>;
 let ui: ReturnType<typeof make>;
@@ -55,6 +62,10 @@ const settled = (): Promise<void> =>
     for (const bus of [ui, host, ui, host]) await bus.flush();
     await new Promise((resolve) => setTimeout(resolve)); // real time: the page's own turns
   });
+
+test("[E-REACT-6] these are the tests of the React that this run names", () => {
+  expect(version.split(".")[0]).toBe(inject("react"));
+});
 
 test("[E-REACT-1] useEvent hears each event once under StrictMode, by the newest function, as its arguments say; unmounted it hears nothing", async () => {
   const heard: string[] = [];
