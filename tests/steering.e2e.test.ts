@@ -1,10 +1,16 @@
 /** Studio steers and debugs: the built command serves the built page, and persons sit at real Chromium. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 
+import { EventBus } from "@atomiton/events";
+import { serveBus } from "@atomiton/events/node";
+import { Runtime, RuntimeIPC } from "@atomiton/runtime";
+import { libraryContract, runtimeContract } from "@atomiton/runtime/contract";
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
@@ -292,4 +298,86 @@ test("[ST-STEER-9] a configuration is changed while it runs; whoever was slower 
   const sum = Number(await details(one).getByRole("region", { name: "Result" }).locator("code").textContent());
   expect(sum).toBeGreaterThan(156);
   expect(sum).toBeLessThanOrEqual(234);
+});
+
+test.each([
+  [1280, "dark"],
+  [390, "light"],
+  [390, "dark"],
+] as const)(
+  "[ST-STEER-1] [ST-STEER-5] [ST-STEER-8] at %i pixels, %s, a stop and a question are whole",
+  async (width, scheme) => {
+    const page = await openBlueprint("doubled", width, scheme);
+    await node(page, "each/double").getByRole("button").click();
+    await button(details(page), "Stop after it ran").click();
+    await page.keyboard.press("Escape");
+    if (width > 1000) await button(details(page), "Close the node's details").click();
+    await button(page, "Run").click();
+    await details(page).getByRole("region", { name: "Stopped after it ran" }).waitFor();
+    await picture(page, `stop-${width}-${scheme}`);
+    expect(await isWhole(page)).toBe(true);
+    await button(details(page), "Close the node's details").click();
+    await bar(page).getByText("double 0: stopped after it ran").waitFor();
+    await picture(page, `stop-bar-${width}-${scheme}`);
+    expect(await isWhole(page)).toBe(true);
+    await button(page, "Cancel").click();
+    await state(page, "Cancelled");
+
+    const asked = await openBlueprint("bulletin-review", width, scheme);
+    await button(asked, "Run…").click();
+    await button(asked.getByRole("dialog"), "Run").click();
+    await button(asked, "Answer…").waitFor();
+    await picture(asked, `question-bar-${width}-${scheme}`);
+    expect(await isWhole(asked)).toBe(true);
+    await button(asked, "Answer…").click();
+    await asked.getByRole("columnheader", { name: "place" }).waitFor();
+    await picture(asked, `question-${width}-${scheme}`);
+    expect(await isWhole(asked)).toBe(true);
+    await asked.keyboard.press("Escape");
+    await button(asked, "Cancel").click();
+    await state(asked, "Cancelled");
+  },
+);
+
+const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+
+test("[ST-STEER-10] a page that may only run and look has no buttons to steer, stop, answer or configure", async () => {
+  const pages = join(root, "apps/studio/dist");
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    const file = join(pages, path === "/" ? "index.html" : path);
+    const isThere = file.startsWith(pages) && existsSync(file);
+    response.writeHead(isThere ? 200 : 404, { "content-type": types[extname(file)] ?? "application/octet-stream" });
+    response.end(isThere ? readFileSync(file) : "");
+  });
+  const runtime = new Runtime({ dir: folder });
+  const bus = new EventBus({ contracts: [runtimeContract, libraryContract], role: "host", connect: false });
+  const ipc = new RuntimeIPC({ runtime, bus });
+  ipc.initialize();
+  const grants = ["read:library", "read:execution", "execute:blueprint"];
+  const sockets = serveBus(bus, server, { token: "looks-only", admits: { role: "ui", grants } });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const page = await openPage(`http://127.0.0.1:${port}/#token=looks-only&open=bulletin-review`);
+    await button(page, "Run…").click();
+    await button(page.getByRole("dialog"), "Run").click();
+    await page.getByRole("group", { name: "Question of review" }).waitFor();
+    await node(page, "review").getByRole("button").click();
+    await details(page).getByRole("region", { name: "Configuration" }).waitFor();
+    await picture(page, "looks-only");
+    for (const name of ["Pause", "Resume", "Step over", "Cancel", "Answer…", "Change it in this run…"])
+      expect(await button(page, name).count(), name).toBe(0);
+    expect(await details(page).getByRole("region", { name: "Breakpoints" }).count()).toBe(0);
+    expect(await page.locator("[data-breakpoint]").count()).toBe(0);
+    await page.keyboard.press("F8");
+    await state(page, "Running");
+  } finally {
+    await Promise.all(contexts.splice(0).map((context) => context.close()));
+    await sockets.close();
+    await ipc.close();
+    await runtime.close();
+    await bus.close();
+    server.close();
+  }
 });

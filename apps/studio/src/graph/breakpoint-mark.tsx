@@ -45,8 +45,8 @@ export function BreakpointMark({ path, name }: { path: string; name: string }): 
 const words: Readonly<Record<StopPlace, string>> = {
   before: "stopped before",
   after: "stopped after",
-  error: "stopped at its error",
-  edge: "stopped at an input",
+  error: "stopped: error",
+  edge: "stopped: input",
 };
 
 export function StopMark({ path }: { path: string }): ReactNode {
@@ -57,7 +57,7 @@ export function StopMark({ path }: { path: string }): ReactNode {
   return (
     <span
       data-stop={placeOf(last)}
-      className="pointer-events-none absolute -top-2.5 right-2 z-20 rounded-full border border-warn bg-warn-soft px-2 text-2xs font-semibold text-warn"
+      className="pointer-events-none absolute -top-2.5 right-1 z-20 rounded-full border border-warn bg-warn-soft px-1.5 text-2xs font-semibold text-warn"
     >
       {words[placeOf(last)]}
       {here.length > 1 && `, ${here.length} times`}

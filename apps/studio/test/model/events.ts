@@ -33,6 +33,11 @@ export function script(epoch = 1) {
       }),
     node: (path: string, s: NodeState, a = 1, why?: string) =>
       counted("runtime:state", { kind: "delta", prev: seq - 1, nodes: [{ path, s, a, t: ts, why }] }),
+    delta: (data: Loose) => counted("runtime:state", { kind: "delta", prev: seq - 1, ...data }),
+    hit: (stop: Loose) => counted("runtime:breakpoint", { op: "hit", stop }),
+    logpoint: (path: string, message: string) =>
+      counted("runtime:breakpoint", { op: "logpoint", id: "before-1", path, message }),
+    inspect: (stopId: string, values: Loose) => uncounted("runtime:inspect", { stopId, path: "a", attempt: 1, values }),
     state: (state: string) => counted("runtime:state", { kind: "delta", prev: seq - 1, state }),
     snapshot: (state: string, nodes: readonly Loose[], at: Loose = {}) =>
       uncounted("runtime:state", { kind: "snapshot", state, nodes, waits: [], stops: [], ...at }),

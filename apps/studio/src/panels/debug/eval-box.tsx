@@ -54,7 +54,7 @@ export function EvalBox({ stopId }: { stopId: string }): ReactNode {
       <ul aria-label="Evaluated" aria-live="polite" className="mt-2 space-y-2">
         {answers.map(({ id, expression, val, problem }) => (
           <li key={id}>
-            <code className="font-mono text-2xs break-words text-muted">{expression}</code>
+            <code className="block font-mono text-2xs break-words text-muted">{expression}</code>
             {problem === undefined ? <ValView val={val} /> : <p className="text-xs break-words text-bad">{problem}</p>}
           </li>
         ))}

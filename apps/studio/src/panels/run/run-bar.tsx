@@ -42,7 +42,7 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
             {progress.totalFinal || isOver ? "" : " or more"} steps{isOver ? " done" : ""}
           </span>
         )}
-        {progress !== undefined && progress.running > 0 && !isOver && !isCutOff && (
+        {progress !== undefined && progress.running > 0 && !isOver && !isCutOff && state !== "paused" && (
           <span>{integer(progress.running)} at work</span>
         )}
         {progress !== undefined && progress.failed > 0 && (
