@@ -65,7 +65,29 @@ function dynamicPorts(def: AnyNodeDef): { inputs?: Ports; outputs?: Ports } {
   return def.ports?.(defaults.success ? defaults.data : {}) ?? {};
 }
 
-export function nodesPage(defs: readonly AnyNodeDef[], codes: Readonly<Record<string, string>>): string {
+/** Nodes, ports and settings without a description. */
+export function silentParts(defs: readonly AnyNodeDef[]): string[] {
+  const silent: string[] = [];
+  const hear = (what: string, description: string | undefined) =>
+    void (description?.endsWith(".") || silent.push(what));
+  for (const def of defs) {
+    hear(def.type, def.description);
+    const dynamic = dynamicPorts(def);
+    const all = { ...def.inputs, ...def.outputs, ...dynamic.inputs, ...dynamic.outputs } as Ports;
+    for (const [name, port] of Object.entries(all)) hear(`${def.type} ${name}`, port.description);
+    const { properties = {} } = z.toJSONSchema(def.config, { io: "input", unrepresentable: "any" }) as {
+      properties?: Record<string, { description?: string }>;
+    };
+    for (const [name, { description }] of Object.entries(properties)) hear(`${def.type} ${name}`, description);
+  }
+  return silent;
+}
+
+export function nodesPage(
+  defs: readonly AnyNodeDef[],
+  codes: Readonly<Record<string, string>>,
+  intro: string = INTRO,
+): string {
   const pages = [...defs]
     .sort((a, b) => (a.type < b.type ? -1 : 1))
     .map((def) => {
@@ -85,5 +107,5 @@ export function nodesPage(defs: readonly AnyNodeDef[], codes: Readonly<Record<st
         "",
       ].join("\n");
     });
-  return [INTRO, ...pages].join("\n");
+  return [intro, ...pages].join("\n");
 }

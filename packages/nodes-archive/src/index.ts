@@ -1,0 +1,2 @@
+export { archiveExtract } from "./extract.ts";
+export { archivePack } from "./pack.ts";

@@ -1,0 +1,1 @@
+export { emailSend } from "./send.ts";

@@ -1,0 +1,3 @@
+export { pdfMerge } from "./merge.ts";
+export { pdfRead } from "./read.ts";
+export { pdfWrite } from "./write.ts";

@@ -1,0 +1,2 @@
+export { xlsxRead } from "./read.ts";
+export { xlsxWrite } from "./write.ts";

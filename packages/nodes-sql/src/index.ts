@@ -1,0 +1,2 @@
+export { sqlInsert } from "./insert.ts";
+export { sqlQuery } from "./query.ts";
