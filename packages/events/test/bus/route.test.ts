@@ -213,7 +213,7 @@ test("[E-RTE-8] a request with `to` is answered by the bus or one of the role th
   expect(await ask(2, { busId: workers[2]!.id, role: "worker" })).toEqual({ n: 22 });
   expect(observed).toEqual([workers[1]!.id, workers[2]!.id]);
   expect((await ask(3, { role: "worker", one: true })).n).toBeLessThan(33);
-  expect(await workers[0]!.request("job:ask", { n: 4 }, { to: workers[0]! })).toEqual({ n: 40 });
+  expect(await workers[0]!.request("job:ask", { n: 4 }, { to: { busId: workers[0]!.id } })).toEqual({ n: 40 });
   expect(frames[0].length).toBe(before);
   // On a link that is still opening.
   links[1].close();
@@ -244,8 +244,8 @@ test("[E-RTE-9] a request to nobody is NO_PEER, to one who does not handle it NO
   await expect(ask(page, { role: "page" })).rejects.toMatchObject({ code: "NO_PEER" });
   await expect(ask(page, { busId: other.id })).rejects.toMatchObject({ code: "NO_PEER" });
   await expect(ask(page, { busId: idle.id })).rejects.toMatchObject({ code: "NO_HANDLER" });
-  await expect(page.request("job:sure", { n }, { to: worker })).rejects.toMatchObject({ code: "DENIED" });
-  expect(await ask(page, worker)).toEqual({ n });
+  await expect(page.request("job:sure", { n }, { to: { role: "worker" } })).rejects.toMatchObject({ code: "DENIED" });
+  expect(await ask(page, { busId: worker.id, role: "worker" })).toEqual({ n });
   const before = hub.inspect().links.map(({ violations }) => violations);
   expect(before).toEqual([{ denied: 1 }, {}, {}, {}]);
   const open = defineContract("routes@1", { ...contract.table, "job:ask": command(Item, Item) });

@@ -78,7 +78,11 @@ export class Requests {
       request.endedAt = clock.monotonic();
       request.wayAtEnd = way();
     };
+    // To whoever handles it, to one of its role, to that bus: the same one here, whichever way it is named.
+    const handles = this.#world.buses.get(to);
+    const address = [undefined, { role: to }, handles && { busId: handles.id }][id % 3];
     const options = {
+      ...(address && { to: address }),
       timeoutMs,
       signal: controller.signal,
       ...(shared === undefined ? {} : { key: `shared ${shared}` }),
@@ -135,7 +139,7 @@ export class Requests {
         (outcome === "CANCELLED" && controller.signal.aborted) ||
         (outcome === "TIMEOUT" && endedAt - askedAt >= timeoutMs) ||
         // Nobody at the other end, or not any more.
-        (outcome === "NO_HANDLER" && !isSure) ||
+        ((outcome === "NO_HANDLER" || outcome === "NO_PEER") && !isSure) ||
         (outcome === "WRONG_DIRECTION" && name === "do:far" && at === "b") ||
         (outcome === "OUTCOME_UNKNOWN" && (way === undefined || way !== wayAtEnd));
       if (!isAllowed) faults.push(`request ${request.id} (${name}, ${kind}) of ${at} ended as ${outcome}`);
