@@ -351,7 +351,13 @@ test("[ST-STEER-10] a page that may only run and look has no buttons to steer, s
     response.end(isThere ? readFileSync(file) : "");
   });
   const runtime = new Runtime({ dir: folder });
-  const bus = new EventBus({ contracts: [runtimeContract, libraryContract], role: "host", connect: false });
+  const denied: unknown[] = [];
+  const bus = new EventBus({
+    contracts: [runtimeContract, libraryContract],
+    role: "host",
+    connect: false,
+    onError: (fault) => denied.push(fault.code),
+  });
   const ipc = new RuntimeIPC({ runtime, bus });
   ipc.initialize();
   const grants = ["read:library", "read:execution", "execute:blueprint"];
@@ -372,6 +378,8 @@ test("[ST-STEER-10] a page that may only run and look has no buttons to steer, s
     expect(await page.locator("[data-breakpoint]").count()).toBe(0);
     await page.keyboard.press("F8");
     await state(page, "Running");
+    // The page has asked what it may do, and nothing else that it may not.
+    expect(denied).toEqual(["DENIED", "DENIED"]);
   } finally {
     await Promise.all(contexts.splice(0).map((context) => context.close()));
     await sockets.close();
