@@ -119,8 +119,11 @@ export class Execution {
     });
     this.#transitions = new Transitions(id, this.#recorder);
     const { blueprint } = plan;
-    this.#active = new Stopwatch(host.clock, blueprint.policy.timeoutMs, () =>
-      this.#expire("it took longer than its policy allows"),
+    this.#active = new Stopwatch(
+      host.clock,
+      blueprint.policy.timeoutMs,
+      () => this.#expire("it took longer than its policy allows"),
+      past?.activeMs(host.clock.now()),
     );
     this.#scheduler = new Scheduler(
       host,

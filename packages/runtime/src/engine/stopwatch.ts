@@ -5,14 +5,16 @@ export class Stopwatch {
   readonly #clock: Clock;
   readonly #limitMs: number | undefined;
   readonly #onLimit: () => void;
-  #counted = 0;
+  #counted: number;
   #since: number | undefined;
   #takeBack: (() => void) | undefined;
 
-  constructor(clock: Clock, limitMs: number | undefined, onLimit: () => void) {
+  /** `counted`: ms so far. */
+  constructor(clock: Clock, limitMs: number | undefined, onLimit: () => void, counted = 0) {
     this.#clock = clock;
     this.#limitMs = limitMs;
     this.#onLimit = onLimit;
+    this.#counted = counted;
   }
 
   get elapsedMs(): number {

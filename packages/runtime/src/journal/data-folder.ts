@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { EventsError, recordedJournal, type Journal } from "@atomiton/events";
+import { EventsError, recordedJournal, type Clock, type Journal } from "@atomiton/events";
 import { fileJournal, lockFile } from "@atomiton/events/node";
 
 import { RuntimeError } from "../errors.ts";
@@ -21,11 +21,12 @@ const SUMMARY = "summary.json";
 /** One record at most: values above 32 KiB are blobs, so a longer one is many values of one instance. */
 const RECORD_BYTES = 48 * 1024 * 1024;
 
-/** Opens the journal in `path`. Replaced in tests of disks that fail. */
-export type OpenFile = (path: string, durability: Durability) => Promise<Journal<ExecutionRecord>>;
+/** Opens the journal in `path`, whose records have their times by `clock`. Replaced in tests of disks that fail. */
+export type OpenFile = (path: string, durability: Durability, clock?: Clock) => Promise<Journal<ExecutionRecord>>;
 
-export const openFile: OpenFile = (path, durability) =>
+export const openFile: OpenFile = (path, durability, clock) =>
   fileJournal<ExecutionRecord>(path, {
+    ...(clock ? { clock } : {}),
     writeOn: "flush",
     durability: durability === "off" ? "process" : "disk",
     maxBytes: Number.MAX_SAFE_INTEGER,

@@ -166,7 +166,7 @@ export class ExecutionStore<S extends { readonly executionId: string; readonly e
     return openExecutionJournal({
       clock: this.#options.clock,
       durability,
-      open: () => open(journalIn(place), durability),
+      open: () => open(journalIn(place), durability, this.#options.clock),
     });
   }
 

@@ -51,6 +51,9 @@ export class Past {
   /** Hosts that died with it. */
   deaths = 0;
   pause: { readonly reason?: string } | undefined;
+  /** Milliseconds since 1970, of `pause`. */
+  #pausedAt = 0;
+  #pausedMs = 0;
   cancel: { readonly s: "failed" | "cancelled"; readonly error: RtError } | undefined;
   terminal: Terminal | undefined;
   /** Instances that ended, by state. */
@@ -146,9 +149,11 @@ export class Past {
         return;
       case "cancel":
         this.cancel = record;
+        if (!this.pause) this.#pausedAt = ts;
         return;
       case "terminal":
         this.terminal = record;
+        if (this.pause) this.#pausedMs += ts - this.#pausedAt;
         this.endedAt = ts;
         return;
     }
@@ -161,6 +166,12 @@ export class Past {
 
   /** Reads outputs, steps and heartbeats back. Rejects only when the storage fails otherwise than by losing a blob. */
   async load(blobs: BlobAccess): Promise<void> {
+  /** Since it began, pauses left out: the time without a host counts, as it does for every deadline. */
+  activeMs(now: number): number {
+    const end = this.pause ? this.#pausedAt : now;
+    return this.startedAt === undefined ? 0 : Math.max(0, end - this.startedAt - this.#pausedMs);
+  }
+
     await this.steering.load(blobs);
     const work = this.#all();
     const one = async (): Promise<void> => {

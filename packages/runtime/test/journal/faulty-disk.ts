@@ -23,9 +23,9 @@ export class FaultyDisk {
     this.onDeath();
   }
 
-  readonly open: OpenFile = async (path, durability) => {
+  readonly open: OpenFile = async (path, durability, clock) => {
     if (this.isFull) throw full();
-    const file = await openFile(path, durability);
+    const file = await openFile(path, durability, clock);
     const flush = async (): Promise<void> => {
       this.flushes++;
       if (this.isDead) throw new Error("dead");

@@ -419,10 +419,14 @@ test.for([
 test("[R-DUR-24] without its host a data folder tells its executions, and takes a pause and a cancel for those that are not over", async () => {
   const act = new Gate("act");
   const first = host([act.def]);
+  const begin = async (graph: object): Promise<string> => {
+    await first.clock.move(1);
+    return await first.start(graph);
+  };
   const [paused, cancelled, over] = [
-    await first.start({ act: { uses: "test/act@1" } }),
-    await first.start({ act: { uses: "test/act@1" }, a: { uses: "test/give@1" } }),
-    await first.start({ a: { uses: "test/give@1" } }),
+    await begin({ act: { uses: "test/act@1" } }),
+    await begin({ act: { uses: "test/act@1" }, a: { uses: "test/give@1" } }),
+    await begin({ a: { uses: "test/give@1" } }),
   ];
   await first.runtime.waitForCompletion(over);
   await until(() => act.waiting.length === 2);

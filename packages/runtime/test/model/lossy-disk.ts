@@ -23,8 +23,8 @@ export class LossyDisk {
     return this.#flushing > 0;
   }
 
-  readonly open: OpenFile = async (path, durability) => {
-    const file = await openFile(path, durability);
+  readonly open: OpenFile = async (path, durability, clock) => {
+    const file = await openFile(path, durability, clock);
     let buffer: ExecutionRecord[] = [];
     let bytes = 0;
     const journal: Journal<ExecutionRecord> = {
