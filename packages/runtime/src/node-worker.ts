@@ -1,14 +1,19 @@
 /** What a thread or process of the pool runs: it loads a node and runs it, one at a time, with the host's context. */
+import { isMainThread } from "node:worker_threads";
+
 import { EventBus } from "@atomiton/events";
 import { parentTransport } from "@atomiton/events/node";
 
 import type { AnyNodeDef } from "./blueprint/define-node.ts";
 import { faultOf, poolContract, type Result, type Task } from "./pool/contract.ts";
-import { remoteContext, type HostCalls } from "./pool/remote-context.ts";
+import { remoteContext, type HostCalls, type RemoteContext } from "./pool/remote-context.ts";
 import { errorOf } from "./pool/run-on.ts";
+import { endWithParent } from "./process/end-with-parent.ts";
 
 const bus = new EventBus({ contract: poolContract, role: "member", connect: false });
 let controller = new AbortController();
+/** What runs now. */
+let remote: RemoteContext | undefined;
 
 const host: HostCalls = {
   async call(method, ...args) {
@@ -27,19 +32,25 @@ bus.on("pool:abort", ({ reason, kind, graceMs }) => {
   controller.abort(Object.assign(why, { kind, graceMs }));
 });
 
+bus.on("pool:config", ({ config, changed }) => remote?.reconfigure(config, changed));
+
 bus.handle("pool:run", async (task): Promise<Result> => {
   controller = new AbortController();
   try {
+    // Before it is loaded: from here on its configuration may change.
+    const own = remoteContext(host, task.facts, task.inputs, task.config, controller.signal);
+    remote = own;
     const def = await load(task);
-    const remote = remoteContext(host, task.facts, task.inputs, task.config, controller.signal);
-    const value = await def.run(remote.ctx);
-    await remote.flush();
+    const value = await def.run(own.ctx);
+    await own.flush();
     // What it told comes before its end.
     await bus.flush();
     return { value };
   } catch (error) {
     await bus.flush();
     return { fault: faultOf(error) };
+  } finally {
+    remote = undefined;
   }
 });
 
@@ -57,4 +68,6 @@ async function load({ module, type, version }: Task): Promise<AnyNodeDef> {
 
 // The host has gone: nobody waits for what is done here.
 process.on("disconnect", () => process.exit(0));
+// A node that never lets go of the event loop would not hear it.
+if (isMainThread) endWithParent();
 bus.connect(parentTransport(), { peer: { role: "host", grants: ["*"] } });

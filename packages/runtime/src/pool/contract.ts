@@ -36,6 +36,8 @@ export const poolContract = defineContract("pool@1", {
     z.object({ reason: fault, kind: z.string().optional(), graceMs: z.number().optional() }),
     toMember,
   ),
+  /** The configuration of what runs was changed: `changed` keys of it. */
+  "pool:config": event(z.object({ config: z.any(), changed: z.array(z.string()) }), toMember),
   /** What a spawned program writes. */
   "pool:spawned": event(
     z.object({ call: z.number(), stream: z.enum(["stdout", "stderr"]), text: z.string() }),

@@ -15,6 +15,8 @@ export interface HostCalls {
 
 export interface RemoteContext {
   readonly ctx: NodeContext<any, any, any>;
+  /** The host has changed its configuration. */
+  reconfigure(config: unknown, changed: string[]): void;
   /** The node has ended: what it emitted without waiting is sent first. */
   flush(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function remoteContext(
     (message, data, from) =>
       host.tell("log", level, String(message), data, from);
   const outlets = new Map<string, Outbound>();
+  const configListeners: ((next: any, changed: any[]) => void)[] = [];
   let spawns = 0;
   const values: Record<string, unknown> = {};
   for (const [name, given] of Object.entries(inputs)) {
@@ -50,10 +53,14 @@ export function remoteContext(
     cwd: facts["cwd"],
     lastHeartbeat: facts["lastHeartbeat"],
     in: values as never,
-    config: config as never,
+    get config() {
+      return config as never;
+    },
     signal,
-    // Live configuration stays with nodes that run inline.
-    onConfig: () => undefined,
+    get pushed(): never {
+      throw new TypeError("Cannot take pushed items in a thread or process: give the node type runsOn inline");
+    },
+    onConfig: (hear) => void configListeners.push(hear),
     emit(port, item) {
       let outlet = outlets.get(String(port));
       if (!outlet) outlets.set(String(port), (outlet = new Outbound(host, String(port))));
@@ -112,6 +119,16 @@ export function remoteContext(
   };
   return {
     ctx,
+    reconfigure(next, changed) {
+      config = next;
+      for (const hear of configListeners) {
+        try {
+          hear(next, changed);
+        } catch (error) {
+          host.tell("log", "error", `onConfig: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      }
+    },
     async flush() {
       for (const outlet of outlets.values()) await outlet.flush();
     },

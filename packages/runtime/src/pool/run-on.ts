@@ -62,6 +62,10 @@ export async function runOn(member: Member, def: AnyNodeDef, ctx: Context): Prom
     });
   };
   ctx.signal.addEventListener("abort", onAbort, { once: true });
+  let isOver = false;
+  ctx.onConfig((config: unknown, changed) => {
+    if (!isOver) bus.emit("pool:config", { config, changed: changed.map(String) });
+  });
   try {
     const inputs: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(ctx.in as Record<string, unknown>)) {
@@ -83,6 +87,7 @@ export async function runOn(member: Member, def: AnyNodeDef, ctx: Context): Prom
     if ("fault" in answer) throw errorOf(answer.fault);
     return answer.value;
   } finally {
+    isOver = true;
     ctx.signal.removeEventListener("abort", onAbort);
     member.onText = () => {};
     for (const stop of stops) stop();

@@ -117,11 +117,34 @@ const bad = (runsOn: "thread" | "process") =>
     outputs: { out: port.value(z.any()) },
     config: z.object({ how: z.string(), until: z.number().default(1_000) }),
     async run(ctx) {
-      ctx.log.info("begun");
+      ctx.log.info("begun", process.pid);
       // Told before it misbehaves: a turn for the message to go.
       await sleep(20);
       return { out: ctx.attempt > ctx.config.until ? ctx.attempt : await misbehave(ctx.config.how, ctx.signal) };
     },
   });
+/** Tells its live configuration, until it is told to end. */
+export const live = defineNode({
+  ...base,
+  type: "pool/live",
+  title: "Live",
+  runsOn: "thread",
+  inputs: {},
+  outputs: { out: port.value(z.any()) },
+  config: z.object({ level: z.number().default(0) }),
+  liveConfig: ["level"],
+  async run(ctx) {
+    const heard: unknown[] = [];
+    await new Promise<void>((resolve) => {
+      ctx.onConfig((next, changed) => {
+        heard.push([next.level, changed]);
+        if (next.level === 2) resolve();
+        if (next.level === 1) throw new Error("a listener's own fault");
+      });
+      ctx.log.info("begun");
+    });
+    return { out: { heard, level: ctx.config.level } };
+  },
+});
 export const badThread = bad("thread");
 export const badProcess = bad("process");

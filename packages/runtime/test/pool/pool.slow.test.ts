@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect, test } from "vitest";
@@ -6,13 +9,21 @@ import { z } from "zod";
 import { defineNode, port } from "../../src/blueprint/define-node.ts";
 import { systemClock } from "../../src/engine/clock.ts";
 import { bench, blueprint } from "../engine/kit.ts";
-import { badProcess, badThread, double, every } from "./nodes.ts";
+import { badProcess, badThread, double, every, live } from "./nodes.ts";
 
 // Real threads and processes, started from sources: their start takes a moment.
 const timeout = 30_000;
 const out = (from: string) => ({ outputs: { out: { type: "any", from } } });
+/** A process that has ended and that nobody has waited for is not alive. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 const start = () =>
-  bench([every, double, badThread, badProcess], { clock: systemClock, workers: 2, secrets: { token: "hush" } });
+  bench([every, double, live, badThread, badProcess], { clock: systemClock, workers: 2, secrets: { token: "hush" } });
 
 test("[R-POOL-1] gives a node in a thread the whole context of its host", { timeout }, async () => {
   const { runtime, run, of } = start();
@@ -98,6 +109,7 @@ for (const [kind, how] of [
   ["thread", "loop"],
   ["thread", "microtasks"],
   ["process", "loop"],
+  ["process", "microtasks"],
   ["thread", "obey"],
   ["process", "obey"],
 ] as const) {
@@ -113,6 +125,76 @@ for (const [kind, how] of [
     expect(runtime.gauge().workers).toBe(0);
   });
 }
+
+test("[R-CFG-2] a node in a thread hears of its configuration while it runs", { timeout }, async () => {
+  const { runtime, start: begin, of } = start();
+  const id = await begin({ a: { uses: "pool/live@1" } }, out("a.out"));
+  const control = runtime.control(id);
+  while (of("runtime:log").length === 0) await sleep(5);
+  for (const value of [1, 2]) {
+    const { applied } = await control.configure({ path: "a", patch: [{ op: "replace", path: "/level", value }] });
+    expect(applied).toBe("live");
+  }
+  expect(await runtime.waitForCompletion(id)).toEqual({
+    out: {
+      heard: [
+        [1, ["level"]],
+        [2, ["level"]],
+      ],
+      level: 2,
+    },
+  });
+  expect(of("runtime:log").map(({ message }) => message)).toContain("onConfig: a listener's own fault");
+  await runtime.close();
+});
+
+for (const kind of ["thread", "process"] as const) {
+  test(
+    `[R-ENG-11] an attempt in a ${kind} that never ends is ended at its timeout, and may be tried again`,
+    { timeout },
+    async () => {
+      const { runtime, run, of } = start();
+      const act = {
+        uses: `pool/${kind}@1`,
+        with: { how: "loop", until: 1 },
+        timeout: "2s",
+        retry: { attempts: 2, on: ["timeout"], initial: "1ms" },
+      };
+      expect(await run({ a: act }, out("a.out"))).toEqual({ out: 2 });
+      expect(of("runtime:error")).toMatchObject([{ code: "TIMEOUT", path: "a", handled: true }]);
+      await runtime.close();
+    },
+  );
+}
+
+test("[R-ENG-32] the policy's timeout ends what runs in threads and processes", { timeout }, async () => {
+  const { runtime, start: begin } = start();
+  const nodes = {
+    a: { uses: "pool/thread@1", with: { how: "obey" } },
+    b: { uses: "pool/process@1", with: { how: "obey" } },
+  };
+  const id = await begin(nodes, { policy: { timeout: "1s" } });
+  await expect(runtime.waitForCompletion(id)).rejects.toMatchObject({ code: "TIMEOUT" });
+  await runtime.close();
+  expect(runtime.gauge()).toMatchObject({ workers: 0, running: 0 });
+});
+
+test("[R-POOL-7] a process that never lets go ends when its host is killed", { timeout }, async () => {
+  const host = spawn(
+    process.execPath,
+    ["--conditions=@atomiton/source", "--disable-warning=ExperimentalWarning", `${import.meta.dirname}/orphan-host.ts`],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const [line] = (await once(host.stdout.setEncoding("utf8"), "data")) as [string];
+  const pid = Number(line);
+  const wasAlive = isAlive(pid);
+  // It loops by now: nothing else would end it.
+  await sleep(200);
+  host.kill("SIGKILL");
+  await once(host, "exit");
+  for (const end = performance.now() + 10_000; isAlive(pid) && performance.now() < end;) await sleep(50);
+  expect([wasAlive, isAlive(pid)]).toEqual([true, false]);
+});
 
 test("[R-POOL-5] starts no more members than it has places, and uses them again", { timeout }, async () => {
   const { runtime, run } = start();

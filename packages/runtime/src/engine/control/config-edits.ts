@@ -7,7 +7,6 @@
 import { createHash } from "node:crypto";
 
 import { RuntimeError } from "../../errors.ts";
-import { runsApart } from "../../pool/pool.ts";
 import { compileText, parseConfig } from "../plan/expressions.ts";
 import type { Compiled, ExpressionScope, PlanNode, Template } from "../plan/plan.ts";
 import type { Attempt } from "../run/attempt.ts";
@@ -88,7 +87,7 @@ export class ConfigEdits {
     }
     const keys = [...new Set(ops.map(({ path: pointer }) => keysOf(pointer)[0]!))];
     const isForItems = isInLoop(root, path) && !path.includes("[");
-    const isLive = !runsApart(node.def) && keys.every((key) => node.def.liveConfig?.includes(key));
+    const isLive = keys.every((key) => node.def.liveConfig?.includes(key));
     const current = resolvedAttempts(scheduler, path);
     // Items under way keep what they have, unless all of it may change while they run.
     const running = isForItems && !isLive ? [] : current;
@@ -180,7 +179,7 @@ function refuseFinal({ root, settled }: Scheduler, path: string): void {
 }
 
 function notLive({ def }: PlanNode, path: string, keys: readonly string[]): RuntimeError {
-  const live: readonly string[] = runsApart(def) ? [] : (def.liveConfig ?? []);
+  const live: readonly string[] = def.liveConfig ?? [];
   const dead = keys.filter((key) => !live.includes(key)).join(", ");
   const wayOut = live.length > 0 ? `what can: ${live.join(", ")}` : "pause the execution before it starts";
   return new RuntimeError(
