@@ -1,173 +1,89 @@
+import { chain, fanOut, layers, nothing, random, type Engine, type Graph, type Work } from "./engine/graph.ts";
 /**
  * What one node costs the engine: asynchronous no-op nodes in graphs of four shapes, nothing observed. A Blueprint that
  * is parsed already runs again and again; accepting one (parse, check, compile, start, then cancel) is asked apart.
  */
-import { Runtime, defineNode, parseBlueprint, port } from "@atomiton/runtime";
-import * as pGraphModule from "p-graph";
-import { z } from "zod";
+import type { Contender, Question, Target } from "./harness.ts";
 
-import type { Contender, Question } from "./harness.ts";
+type Open = { open(graph: Graph, work: Work): Engine | Promise<Engine> };
 
-/** The package is CommonJS with a `default` of its own. */
-type PGraph = (
-  nodes: ReadonlyMap<string, { run: () => Promise<void> }>,
-  edges: readonly (readonly [string, string])[],
-) => { run(): Promise<void> };
-let loaded: unknown = pGraphModule;
-while (typeof loaded !== "function") loaded = (loaded as { default: unknown }).default;
-const pGraph = loaded as PGraph;
-
-/** deps[i] are the nodes that node i waits for; all have smaller numbers. */
-type Graph = number[][];
-
-const chain = (size: number): Graph => Array.from({ length: size }, (_, at) => (at === 0 ? [] : [at - 1]));
-
-/** One node before all others. */
-const fanOut = (size: number): Graph => Array.from({ length: size }, (_, at) => (at === 0 ? [] : [0]));
-
-/** Each node waits for ten of the layer before. */
-const layers = (depth: number, width: number): Graph =>
-  Array.from({ length: depth * width }, (_, at) => {
-    const layer = Math.floor(at / width);
-    if (layer === 0) return [];
-    return Array.from({ length: 10 }, (_each, k) => (layer - 1) * width + ((at + k * 7) % width));
-  });
-
-/** Each node waits for one to three earlier ones; the same graph every time. */
-function random(size: number): Graph {
-  let seed = 7;
-  const next = (below: number): number => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return seed % below;
-  };
-  return Array.from({ length: size }, (_, at) =>
-    at === 0 ? [] : [...new Set(Array.from({ length: 1 + next(3) }, () => next(at)))],
-  );
-}
-
-/** The bare limit: counts dependencies and starts what is free; no runs, no states, no errors, no events. */
-function limit(graph: Graph): Contender {
-  const targets: number[][] = graph.map(() => []);
-  graph.forEach((deps, at) => deps.forEach((dep) => targets[dep]!.push(at)));
-  return {
-    run: () =>
-      new Promise((resolve) => {
-        const need = graph.map((deps) => deps.length);
-        let done = 0;
-        const start = (at: number): void => {
-          void (async () => undefined)().then(() => {
-            done++;
-            for (const target of targets[at]!) if (--need[target]! === 0) start(target);
-            if (done === graph.length) resolve(done);
-          });
-        };
-        graph.forEach((deps, at) => deps.length === 0 && start(at));
-      }),
-  };
-}
-
-function peer(graph: Graph): Contender {
-  return {
-    async run() {
-      let done = 0;
-      const nodes = new Map(
-        graph.map((_, at) => [
-          String(at),
-          {
-            run: async () => {
-              done++;
-            },
-          },
-        ]),
-      );
-      const edges = graph.flatMap((deps, at) => deps.map((dep): [string, string] => [String(dep), String(at)]));
-      await pGraph(nodes, edges).run();
-      return done;
-    },
-  };
-}
-
-let ran = 0;
-const step = defineNode({
-  type: "bench/step",
-  version: "1.0.0",
-  title: "Step",
-  category: "bench",
-  effect: "pure",
-  runsOn: "inline",
-  inputs: { from: port.value(z.any(), { multi: true, required: false }) },
-  outputs: { done: port.value(z.any()) },
-  config: z.object({}),
-  async run() {
-    ran++;
-    return { done: true };
-  },
-});
-
-/** As people and programs write it. */
-function fileOf(graph: Graph, id: string): object {
-  return {
-    apiVersion: "atomiton.dev/v1",
-    kind: "Blueprint",
-    id,
-    name: id,
-    version: "1.0.0",
-    policy: { concurrency: 64 },
-    nodes: Object.fromEntries(
-      graph.map((deps, at) => [
-        `n${at}`,
-        { uses: "bench/step@1", ...(deps.length > 0 ? { in: { from: deps.map((dep) => `n${dep}.done`) } } : {}) },
-      ]),
-    ),
-  };
-}
-
-/** Runs a Blueprint that is parsed already: its plan is made once. */
-function parsed(graph: Graph): Contender {
-  const runtime = new Runtime({ nodes: [step], concurrency: 64 });
-  const { blueprint } = parseBlueprint(JSON.stringify(fileOf(graph, "bench")), "bench.blueprint.json");
-  return {
-    async run() {
-      ran = 0;
-      await runtime.waitForCompletion(await runtime.execute(blueprint!));
-      return ran;
-    },
-    close: () => runtime.close(),
-  };
-}
-
-/** Parse, check and compile a Blueprint that nobody has seen before; its run is cancelled before a node starts. */
-function accepted(graph: Graph): Contender {
-  const runtime = new Runtime({ nodes: [step], concurrency: 64 });
-  let round = 0;
-  return {
-    async run() {
-      ran = 0;
-      const id = await runtime.execute({ inline: fileOf(graph, `bench-${round++}`) });
-      const { nodes } = runtime.execution(id);
-      await runtime.cancel(id);
-      if (ran > 0) throw new Error(`${ran} nodes ran before the cancel`);
-      return nodes;
-    },
-    close: () => runtime.close(),
-  };
-}
+/** Loaded in the contender's own process only. */
+const ENGINES: Readonly<Record<string, () => Promise<Open>>> = {
+  "p-graph": () => import("./engine/p-graph.ts"),
+  effect: () => import("./engine/effect.ts"),
+  "async.auto": () => import("./engine/async-auto.ts"),
+  "node-red": () => import("./engine/node-red.ts"),
+  xstate: () => import("./engine/xstate.ts"),
+  rete: () => import("./engine/rete.ts"),
+  "n8n-core": () => import("./engine/n8n.ts"),
+  langgraph: () => import("./engine/langgraph.ts"),
+};
+const ALL = Object.keys(ENGINES);
+/** n8n walks wires by recursion: at this depth it overflows the stack of most processes, not of all. */
+const DEEP = ALL.filter((peer) => peer !== "n8n-core");
 
 const LIMIT = "limit: bare scheduler";
+const OURS = "atomiton runtime";
 
-const about = (name: string, title: string, graph: Graph, rounds: number): Question => ({
+const contender = (load: () => Promise<Open>, graph: Graph) => async (): Promise<Contender> =>
+  await (await load()).open(graph, nothing);
+
+/** `peers`: those that get through a graph of this size in seconds. */
+const about = (
+  name: string,
+  title: string,
+  graph: Graph,
+  rounds: number,
+  peers: readonly string[],
+  targets: readonly Target[] = [],
+): Question => ({
   name,
   question: `What does a node cost in ${title}?`,
   unit: "nodes",
   units: graph.length,
   rounds,
+  boxMs: 15_000,
+  apart: true,
   reference: LIMIT,
+  targets: [
+    {
+      text: "at most 5 µs a node above the limit",
+      of: (row) => row(OURS).cpuUsPerUnit - row(LIMIT).cpuUsPerUnit,
+      atMost: 5,
+    },
+    ...targets,
+  ],
   contenders: {
-    [LIMIT]: () => limit(graph),
-    "atomiton runtime": () => parsed(graph),
-    "p-graph": () => peer(graph),
+    [LIMIT]: contender(() => import("./engine/limit.ts"), graph),
+    [OURS]: contender(() => import("./engine/atomiton.ts"), graph),
+    ...Object.fromEntries(peers.map((peer) => [peer, contender(ENGINES[peer]!, graph)])),
   },
 });
+
+/** Those with runs, states and errors. */
+const aheadOf = (peers: readonly string[]): Target => ({
+  text: `less than ${peers.join(", ")}: the cheapest of them, as a multiple of ours`,
+  of: (row) => Math.min(...peers.map((peer) => row(peer).cpuUsPerUnit)) / row(OURS).cpuUsPerUnit,
+  atLeast: 1,
+});
+const STATED = ["effect", "xstate", "rete", "langgraph"];
+const SMALL = aheadOf([...STATED, "n8n-core"]);
+
+/** Parse, check and compile a Blueprint that nobody has seen before; its run is cancelled before a node starts. */
+async function accepted(graph: Graph): Promise<Contender> {
+  const { fileOf, open } = await import("./engine/atomiton.ts");
+  const { runtime, close } = open(chain(1), () => Promise.reject(new Error("ran before the cancel")));
+  let round = 0;
+  return {
+    async run() {
+      const id = await runtime.execute({ inline: fileOf(graph, `bench-${round++}`) });
+      const { nodes } = runtime.execution(id);
+      await runtime.cancel(id);
+      return nodes;
+    },
+    close: () => close?.(),
+  };
+}
 
 /** The same rows beside the bare limit: what it costs before the first node may run. */
 const accepting = (name: string, title: string, graph: Graph, rounds: number): Question => ({
@@ -176,26 +92,47 @@ const accepting = (name: string, title: string, graph: Graph, rounds: number): Q
   unit: "nodes",
   units: graph.length,
   rounds,
+  boxMs: 12_000,
+  apart: true,
   reference: "limit: JSON to text and back",
   contenders: {
-    "limit: JSON to text and back": () => ({
-      run: () => {
-        const { nodes } = JSON.parse(JSON.stringify(fileOf(graph, "bench"))) as { nodes: object };
-        return Promise.resolve(Object.keys(nodes).length);
-      },
-    }),
-    "atomiton runtime": () => accepted(graph),
+    "limit: JSON to text and back": async () => {
+      const { fileOf } = await import("./engine/atomiton.ts");
+      return {
+        run: () => {
+          const { nodes } = JSON.parse(JSON.stringify(fileOf(graph, "bench"))) as { nodes: object };
+          return Object.keys(nodes).length;
+        },
+      };
+    },
+    [OURS]: () => accepted(graph),
   },
 });
 
-/** Small graphs are run often: the figure is that of code which the engine has compiled. */
 export const questions: Question[] = [
-  about("engine-chain", "a chain of 1,000", chain(1_000), 41),
-  about("engine-fan-out", "a fan-out of 1,000", fanOut(1_000), 41),
-  about("engine-layers", "ten layers of 100, each node after ten of the layer before", layers(10, 100), 41),
-  about("engine-random", "a random graph of 10,000", random(10_000), 9),
-  about("engine-random-100k", "a random graph of 100,000", random(100_000), 3),
-  accepting("engine-accept-chain", "a chain of 1,000", chain(1_000), 41),
+  about("engine-chain", "a chain of 1,000", chain(1_000), 11, DEEP, [aheadOf(STATED)]),
+  about("engine-fan-out", "a fan-out of 1,000", fanOut(1_000), 11, ALL, [SMALL]),
+  about("engine-layers", "ten layers of 100, each node after ten of the layer before", layers(10, 100), 11, ALL, [
+    SMALL,
+  ]),
+  about("engine-random-1k", "a random graph of 1,000", random(1_000), 11, ALL, [SMALL]),
+  about(
+    "engine-random-10k",
+    "a random graph of 10,000",
+    random(10_000),
+    9,
+    ["p-graph", "effect", "node-red"],
+    [aheadOf(["effect"])],
+  ),
+  about(
+    "engine-random-100k",
+    "a random graph of 100,000",
+    random(100_000),
+    5,
+    ["p-graph", "effect"],
+    [aheadOf(["effect"])],
+  ),
+  accepting("engine-accept-chain", "a chain of 1,000", chain(1_000), 21),
   accepting("engine-accept-random", "a random graph of 10,000", random(10_000), 9),
   accepting("engine-accept-100k", "a random graph of 100,000", random(100_000), 3),
 ];
