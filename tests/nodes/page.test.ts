@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { optionalPackages, type AnyNodeDef } from "@atomiton/runtime";
 import { expect, test } from "vitest";
 
-import { nodesPage, silentParts } from "../../packages/runtime/test/nodes/nodes-page.ts";
+import { nodesPage, silentParts, wrongExamples } from "../../packages/runtime/test/nodes/nodes-page.ts";
 
 const PACKAGES = new URL("../../packages/", import.meta.url);
 const INTRO = `# Nodes of optional packages
@@ -33,6 +33,7 @@ test("[R-NODE-68] docs/nodes-optional.md says what the optional packages' defini
     expect(defs.length).toBeGreaterThan(0);
     for (const def of defs) expect(def.type.startsWith(start), def.type).toBe(true);
     expect(silentParts(defs)).toEqual([]);
+    expect(wrongExamples(defs)).toEqual([]);
     const page = nodesPage(defs, {}, `## ${name}\n\n\`npm install ${name}\`. Codes: ${codesOf(name)}.\n`);
     pages.push(page.replaceAll(/^## core/gm, "### core"));
   }

@@ -29,6 +29,7 @@ export const archiveExtract = defineNode({
       .default(1024 ** 3)
       .describe("Bytes that they may have together, unpacked. Default 1 GiB."),
   }),
+  example: "in: { archive: fetch.body }\nwith: { limitFiles: 100 }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -31,6 +31,7 @@ export const archivePack = defineNode({
     format: z.enum(["zip", "tar", "tar.gz"]).default("zip").describe("What to write."),
     name: z.string().default("archive").describe("Name of the archive; the format's ending is added."),
   }),
+  example: "in: { files: each.results }\nwith: { format: tar.gz, name: backup }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -30,6 +30,7 @@ export const composite = defineNode({
     quality,
     limitPixels,
   }),
+  example: "in: { image: photo.file, overlay: logo.file }\nwith: { place: southeast }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

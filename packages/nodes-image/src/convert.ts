@@ -21,6 +21,7 @@ export const convert = defineNode({
     background: z.string().default("#ffffff").describe("Colour behind what is transparent, for jpeg."),
     limitPixels,
   }),
+  example: "in: { image: photo.file }\nwith: { format: webp }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -27,6 +27,7 @@ export const resize = defineNode({
     quality,
     limitPixels,
   }),
+  example: "in: { image: photo.file }\nwith: { width: 640, format: webp }",
   effect: "pure",
   // The library works in threads of its own.
   runsOn: "inline",

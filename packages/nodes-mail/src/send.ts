@@ -55,6 +55,8 @@ export const emailSend = defineNode({
     text: z.string().optional().describe("The mail as text."),
     html: z.string().optional().describe("The mail as HTML, beside the text or instead."),
   }),
+  example:
+    'in: { attachments: report.file }\nwith: { host: mail.example.org, user: shop, password: "${ secrets.smtp }", from: shop@example.org, to: ada@example.org, subject: Report }',
   effect: "write",
   runsOn: "inline",
   async run(ctx) {

@@ -18,6 +18,7 @@ export const pdfMerge = defineNode({
     pages: port.value(z.number().int(), { description: "Its pages." }),
   },
   config: z.strictObject({ name: z.string().default("merged.pdf").describe("Name of the file.") }),
+  example: "in: { files: parts.files }\nwith: { name: report.pdf }",
   effect: "pure",
   runsOn: "thread",
   resources: { memory: "1024Mi" },

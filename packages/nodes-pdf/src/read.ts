@@ -29,6 +29,7 @@ export const pdfRead = defineNode({
     first: z.number().int().min(1).default(1).describe("First page to read."),
     last: z.number().int().min(1).optional().describe("Last page to read. Left out: to the end."),
   }),
+  example: "in: { file: read.file }\nwith: { last: 10 }",
   effect: "pure",
   runsOn: "thread",
   resources: { memory: "1024Mi" },

@@ -27,6 +27,7 @@ export const pdfWrite = defineNode({
     fontSize: z.number().min(4).max(72).default(11).describe("Points; 72 are an inch."),
     name: z.string().default("document.pdf").describe("Name of the file."),
   }),
+  example: "in: { text: page.text }\nwith: { title: Report }",
   effect: "pure",
   runsOn: "thread",
   module: import.meta.url,

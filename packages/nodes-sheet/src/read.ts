@@ -34,6 +34,7 @@ export const xlsxRead = defineNode({
       .default(64 * 1024 ** 2)
       .describe("Largest file, bytes. Default 64 MiB; it is held in memory."),
   }),
+  example: "in: { file: read.file }\nwith: { sheet: Prices }",
   effect: "pure",
   // Parsing holds its thread, and what a small file unfolds to ends with it.
   runsOn: "thread",

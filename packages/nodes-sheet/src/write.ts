@@ -29,6 +29,7 @@ export const xlsxWrite = defineNode({
       .describe("Name of the sheet: up to 31 characters, none of [ ] : * ? / \\."),
     name: z.string().default("data.xlsx").describe("Name of the file."),
   }),
+  example: "in: { rows: read.rows }\nwith: { sheet: Prices, name: prices.xlsx }",
   effect: "pure",
   runsOn: "thread",
   resources: { memory: "1024Mi" },

@@ -25,6 +25,7 @@ export const sqlInsert = defineNode({
       .default("fail")
       .describe("For a row whose key is taken: fail, leave it out, or replace the old one."),
   }),
+  example: "in: { rows: read.rows }\nwith: { database: shop.db, table: item, onConflict: replace }",
   effect: "write",
   runsOn: "thread",
   module: import.meta.url,

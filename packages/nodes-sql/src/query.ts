@@ -28,6 +28,7 @@ export const sqlQuery = defineNode({
     readonly: z.boolean().default(false).describe("Open it so that nothing can be changed."),
     create: z.boolean().default(false).describe("Make the file if it is not there."),
   }),
+  example: 'with: { database: shop.db, sql: "SELECT * FROM item WHERE price < ?", params: [10] }',
   effect: "write",
   // Statements hold their thread; cancel ends it with them.
   runsOn: "thread",

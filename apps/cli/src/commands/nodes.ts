@@ -50,7 +50,12 @@ async function nodes(type: string | undefined, options: NodesOptions): Promise<v
     const wayOut = near.length > 0 ? `there is ${near.join(", ")}` : `"atomiton nodes" lists those that are there`;
     throw new CliError(`Cannot document "${type}": no such node type is known; ${wayOut}`);
   }
-  await write(process.stdout, options.json ? `${JSON.stringify(found, null, 2)}\n` : page(found, paint));
+  await write(
+    process.stdout,
+    options.json
+      ? `${JSON.stringify(found, null, 2)}\n`
+      : page(found, catalog.get(name, Number(found.version.split(".")[0]))?.example, paint),
+  );
 }
 
 const nameOf = (type: string): string => type.split("@")[0] ?? type;
@@ -137,11 +142,11 @@ function configRows(schema: Readonly<Record<string, unknown>>): string[][] {
   });
 }
 
-function page(node: NodeTypeInfo, paint: Paint): string {
+function page(node: NodeTypeInfo, example: string | undefined, paint: Paint): string {
   const parts = [
     `${paint("bold", `${node.type}@${node.version}`)}  ${node.title}\n`,
     node.description ? `${node.description}\n` : "",
-    `Effect: ${node.effect}. In a file: uses: ${node.type}@${node.version.split(".")[0]}\n`,
+    `Effect: ${node.effect}.\n`,
   ];
   const sections: [string, string[][]][] = [
     ["Inputs", portRows(node.inputs, true)],
@@ -151,5 +156,11 @@ function page(node: NodeTypeInfo, paint: Paint): string {
   for (const [title, rows] of sections) {
     parts.push(`${paint("bold", title)}\n${rows.length === 0 ? "  none\n" : table(rows)}`);
   }
+  parts.push(`${paint("bold", "In a file")}\n${useOf(node, example)}`);
   return parts.filter((part) => part !== "").join("\n");
+}
+
+function useOf({ type, version }: NodeTypeInfo, example = ""): string {
+  const lines = [`uses: ${type}@${version.split(".")[0]}`, ...example.split("\n").filter((line) => line !== "")];
+  return `  ${/[\w-]+$/.exec(type)?.[0] ?? "node"}:\n${lines.map((line) => `    ${line}\n`).join("")}`;
 }

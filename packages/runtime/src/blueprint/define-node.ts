@@ -125,6 +125,8 @@ export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S ext
   readonly inputs: I;
   readonly outputs: O;
   readonly config: S;
+  /** One use of it, in YAML: what stands beside `uses:` and its value, as `in: { items: read.rows }`. */
+  readonly example?: string;
   /** Config keys whose strings are the node's own language, not `${ JSONata }`: left as they are. */
   readonly rawConfig?: readonly (keyof z.infer<S> & string)[];
   /** Of `rawConfig`: keys whose texts are JSONata as a whole, over `in`, `run`, and where the node goes through items `item` and `index`. Checked with the Blueprint. */

@@ -19,6 +19,7 @@ export const assert = defineNode({
   }),
   rawConfig: ["condition"],
   expressions: ["condition"],
+  example: 'in: { value: read.rows }\nwith: { condition: "$count(in.value) > 0", message: The file has no rows. }',
   effect: "pure",
   runsOn: "inline",
   async run(ctx) {

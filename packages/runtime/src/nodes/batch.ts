@@ -13,6 +13,7 @@ export const batch = defineNode({
   config: z.strictObject({
     size: z.number().int().min(1).max(1_000_000).default(100).describe("Items in a list."),
   }),
+  example: "in: { items: read.rows }\nwith: { size: 500 }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -26,6 +26,7 @@ export const code = defineNode({
     memoryMiB: z.number().int().min(1).max(256).default(64).describe("MiB that it may hold, in the sandbox."),
   }),
   rawConfig: ["code"],
+  example: 'in: { rows: read.rows }\nwith: { code: "return inputs.rows.length" }',
   effect: "pure",
   runsOn: "thread",
   module: "core",

@@ -22,6 +22,7 @@ export const collect = defineNode({
       .default(1_000_000)
       .describe("Items that it holds at most; with more it fails with `LIMIT`."),
   }),
+  example: "in: { items: [left.items, right.items] }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

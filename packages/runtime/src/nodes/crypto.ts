@@ -35,6 +35,7 @@ export const crypto = defineNode({
     name: z.string().optional().describe("Name of the new file. Left out: the old one with `.enc` more, or less."),
     type: z.string().default("application/octet-stream").describe("Media type of a decrypted file."),
   }),
+  example: 'in: { content: read.file }\nwith: { mode: encrypt, passphrase: "${ secrets.backup }" }',
   // Each encryption has its own salt and nonce: equal inputs, other bytes.
   effect: "pure",
   runsOn: "inline",

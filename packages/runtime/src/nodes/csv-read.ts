@@ -61,6 +61,7 @@ export const csvRead = defineNode({
       .default("utf-8")
       .describe("utf-8, windows-1252, utf-16le, …: a label of the Encoding Standard."),
   }),
+  example: 'in: { file: $inputs.csv }\nwith: { types: { price: number }, delimiter: ";" }',
   effect: "read",
   runsOn: "inline",
   async run(ctx) {

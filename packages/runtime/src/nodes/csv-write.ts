@@ -48,6 +48,7 @@ export const csvWrite = defineNode({
     path: z.string().optional().describe("Also write it there. Relative paths start at the Blueprint's folder."),
     name: z.string().default("data.csv").describe("Name of the file reference, when there is no `path`."),
   }),
+  example: "in: { rows: filter.kept }\nwith: { path: out/kept.csv, columns: [sku, price] }",
   effect: "idempotent",
   runsOn: "inline",
   async run(ctx) {

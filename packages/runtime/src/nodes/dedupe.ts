@@ -29,6 +29,7 @@ export const dedupe = defineNode({
   }),
   rawConfig: ["by"],
   expressions: ["by"],
+  example: "in: { items: read.rows }\nwith: { by: item.sku }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -19,6 +19,7 @@ export const delay = defineNode({
   config: z.strictObject({
     duration: z.string().describe("How long: `500ms`, `20s`, `5m`, `1h`. At most 24d."),
   }),
+  example: "in: { value: fetch.body }\nwith: { duration: 20s }",
   effect: "pure",
   runsOn: "inline",
   async run(ctx) {

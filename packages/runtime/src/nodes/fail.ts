@@ -20,6 +20,7 @@ export const fail = defineNode({
       .default("FAILED")
       .describe("Capitals, digits and underscores; error paths can tell failures apart by it."),
   }),
+  example: "after: check.empty\nwith: { message: The feed is empty; ask the shop., code: EMPTY_FEED }",
   // Not pure: the failure is what it is for.
   effect: "idempotent",
   runsOn: "inline",

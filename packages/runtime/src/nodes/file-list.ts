@@ -45,6 +45,7 @@ export const fileList = defineNode({
     folders: z.boolean().default(false).describe("List folders beside files."),
     depth: z.number().int().min(1).max(100).default(100).describe("Folders deep; 1 is the folder itself alone."),
   }),
+  example: 'with: { path: inbox, match: "**/*.csv", ignore: [done] }',
   effect: "read",
   runsOn: "inline",
   async run(ctx) {

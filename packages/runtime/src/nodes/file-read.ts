@@ -37,6 +37,7 @@ export const fileRead = defineNode({
       .describe("Largest file for `text` and `json`, which are held in memory. Default 64 MiB."),
   }),
   ports: ({ as }) => ({ outputs: as in OUTPUTS ? { [as]: OUTPUTS[as]! } : OUTPUTS }),
+  example: "with: { path: settings.json, as: json }",
   effect: "read",
   runsOn: "inline",
   async run(ctx) {

@@ -43,6 +43,7 @@ export const fileWatch = defineNode({
       .describe("Milliseconds without growth after which a file is taken to be written."),
     count: z.number().int().min(1).optional().describe("Ends after so many changes. Left out: goes on until cancel."),
   }),
+  example: 'with: { path: inbox, match: "*.csv" }',
   effect: "read",
   runsOn: "inline",
   async run(ctx) {

@@ -24,6 +24,7 @@ export const fileWrite = defineNode({
         "Where to. Relative paths start at the Blueprint's folder; any folder the process may write is allowed.",
       ),
   }),
+  example: "in: { content: page.text }\nwith: { path: out/index.html }",
   effect: "idempotent",
   runsOn: "inline",
   async run(ctx) {

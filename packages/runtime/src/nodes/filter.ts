@@ -23,6 +23,7 @@ export const filter = defineNode({
   }),
   rawConfig: ["condition"],
   expressions: ["condition"],
+  example: "in: { items: read.rows }\nwith: { condition: item.price > 10 }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

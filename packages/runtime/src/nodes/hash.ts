@@ -22,6 +22,7 @@ export const hash = defineNode({
     encoding: z.enum(["hex", "base64", "base64url"]).default("hex").describe("How the digest is written."),
     key: z.string().min(1).optional().describe("Secret of an HMAC, such as `${ secrets.signing }`."),
   }),
+  example: "in: { content: read.file }\nwith: { algorithm: sha256 }",
   effect: "pure",
   runsOn: "inline",
   async run(ctx) {

@@ -27,6 +27,8 @@ export const html = defineNode({
       ),
     limitBytes: z.number().int().min(1).default(LIMIT).describe("Largest page, bytes. Default 16 MiB."),
   }),
+  example:
+    'in: { content: fetch.body }\nwith: { items: "table tr", fields: { name: "td:first-child", link: "a@href" } }',
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -73,6 +73,7 @@ export const httpRequest = defineNode({
       .describe("Largest answer, bytes. Left out: 64 MiB, which is held in memory; for `responseType: file` 4 GiB."),
   }),
   ports: ({ responseType }) => ({ outputs: { body: BODY[responseType] ?? BODY["json"]! } }),
+  example: 'with: { url: "https://example.org/items", headers: { accept: application/json } }',
   effect: "write",
   runsOn: "inline",
   async run(ctx) {

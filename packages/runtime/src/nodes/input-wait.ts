@@ -23,6 +23,7 @@ export const inputWait = defineNode({
       .optional()
       .describe("The value when nobody answers in time. Left out: the node fails with `TIMEOUT`."),
   }),
+  example: "in: { context: report.file }\nwith: { prompt: Publish this?, schema: { type: boolean }, timeout: 24h }",
   effect: "pure",
   runsOn: "inline",
   async run({ config: { prompt, schema, timeout } }) {

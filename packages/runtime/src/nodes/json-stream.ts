@@ -28,6 +28,7 @@ export const jsonStream = defineNode({
       .optional()
       .describe("Where in the file the list stands: `data.rows`. Left out: the file is the list. Only for `list`."),
   }),
+  example: "in: { content: fetch.body }\nwith: { at: data.rows }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -16,6 +16,7 @@ export const log = defineNode({
     level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("How grave it is."),
     data: z.any().optional().describe("Any value; shown beside the line."),
   }),
+  example: "in: { rows: read.rows }\nwith: { message: \"${ $count(in.rows) & ' rows' }\" }",
   // Not pure: the line is what it is for.
   effect: "idempotent",
   runsOn: "inline",

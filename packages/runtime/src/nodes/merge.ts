@@ -19,6 +19,7 @@ export const merge = defineNode({
         "all: a list of every value, once all wires are settled. any: the first value in wire order, once all are settled; skipped when there is none. race: the value that arrives first. zip: lists of one length become one list of tuples.",
       ),
   }),
+  example: "in: { items: [fetch.body, fallback.file] }\nwith: { mode: any }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -21,6 +21,7 @@ export const pickFields = defineNode({
       .default("fail")
       .describe("For an object without a field: fail with `FIELD`, put null there, or leave the field out."),
   }),
+  example: "in: { items: read.rows }\nwith: { fields: { id: sku, price: price } }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

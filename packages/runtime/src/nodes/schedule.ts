@@ -32,6 +32,7 @@ export const schedule = defineNode({
     timezone: z.string().default("UTC").describe("Name of the IANA list: `Europe/Berlin`."),
     count: z.number().int().min(1).optional().describe("Ends after so many. Left out: goes on until cancel."),
   }),
+  example: "with: { cron: 0 6 * * MON-FRI, timezone: Europe/Berlin }",
   effect: "read",
   runsOn: "inline",
   async run(ctx) {

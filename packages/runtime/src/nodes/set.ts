@@ -29,6 +29,7 @@ export const set = defineNode({
       Object.keys(values ?? {}).map((name) => [name, port.value(z.any(), { description: "As configured." })]),
     ) as Ports,
   }),
+  example: "with: { values: { rate: 1.2, currency: EUR } }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

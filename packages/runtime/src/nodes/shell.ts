@@ -53,6 +53,7 @@ export const shell = defineNode({
       .default(1024 ** 2)
       .describe("Largest `stdout` and `stderr` as text, bytes. Default 1 MiB; the files always hold all."),
   }),
+  example: "with: { command: git, args: [log, --oneline, -5] }",
   effect: "write",
   runsOn: "inline",
   async run(ctx) {

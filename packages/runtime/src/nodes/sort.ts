@@ -36,6 +36,7 @@ export const sort = defineNode({
   }),
   rawConfig: ["by"],
   expressions: ["by"],
+  example: 'in: { items: read.rows }\nwith: { by: "[item.country, item.price]" }',
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -17,6 +17,7 @@ export const split = defineNode({
     separator: z.string().min(1).default("\n").describe("Between the pieces of a text."),
     trim: z.boolean().default(false).describe("Remove blanks around pieces, and leave out empty ones."),
   }),
+  example: "in: { value: read.text }\nwith: { trim: true }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

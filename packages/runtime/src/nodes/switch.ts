@@ -39,6 +39,7 @@ export const switchNode = defineNode({
       ]),
     ) as Ports,
   }),
+  example: "in: { value: read.order }\nwith: { cases: { large: in.value.total > 1000, rush: in.value.express } }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -28,6 +28,7 @@ export const template = defineNode({
       .describe("html: values are escaped for HTML unless the template says `| raw`."),
   }),
   rawConfig: ["template"],
+  example: 'in: { rows: read.rows }\nwith: { template: "{% for row in in.rows %}{{ row.name }}\\n{% endfor %}" }',
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -34,6 +34,7 @@ export const transform = defineNode({
             value: port.value(z.any(), { description: "The result; empty when the expression gives nothing." }),
           },
         },
+  example: "in: { rows: read.rows }\nwith: { expression: $sum(in.rows.price) }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -36,6 +36,7 @@ export const validate = defineNode({
       .default("divide")
       .describe("fail: the first item that does not fit fails the node with `INVALID_ITEM`."),
   }),
+  example: "in: { items: read.rows }\nwith: { schema: { type: object, required: [sku] } }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -52,6 +52,7 @@ export const webhook = defineNode({
       .describe("Largest body, bytes; larger ones are answered 413. Default 1 MiB."),
     count: z.number().int().min(1).optional().describe("Ends after so many. Left out: goes on until cancel."),
   }),
+  example: 'with: { token: "${ secrets.hook }", port: 8080, path: /orders }',
   effect: "read",
   runsOn: "inline",
   async run(ctx) {

@@ -32,6 +32,7 @@ export const xml = defineNode({
       ? { text: port.value(z.string(), { description: "The XML." }) }
       : { value: port.value(z.any(), { description: "The root element, by its name." }) }) as Ports,
   }),
+  example: "in: { content: fetch.body }\nwith: { lists: [feed.entry] }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

@@ -26,6 +26,7 @@ export const yaml = defineNode({
       ? { text: port.value(z.string(), { description: "The YAML." }) }
       : { value: port.value(z.any(), { description: "The value." }) }) as Ports,
   }),
+  example: "in: { content: read.text }",
   effect: "pure",
   runsOn: "inline",
   cache: "inputs",

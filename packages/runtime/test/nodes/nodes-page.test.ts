@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { constructs } from "../../src/engine/plan/constructs.ts";
 import { coreNodes } from "../../src/nodes/index.ts";
-import { nodesPage, silentParts } from "./nodes-page.ts";
+import { nodesPage, silentParts, wrongExamples } from "./nodes-page.ts";
 
 /** Codes in the sources: of `NodeError`, and of the small functions that make one. */
 const THROWN = /(?:code: |refused\(\s*(?:path,\s*)?|CODE: )"([A-Z][A-Z_]+)"/g;
@@ -47,8 +47,9 @@ test("[R-NODE-63] docs/nodes.md says what the definitions say (update: npx vites
   await expect(nodesPage([...constructs, ...coreNodes], CODES)).toMatchFileSnapshot("../../../../docs/nodes.md");
 });
 
-test("[R-NODE-64] every node, port and setting is described", () => {
+test("[R-NODE-64] every node, port and setting is described, and each node has an example that fits", () => {
   expect(silentParts(coreNodes)).toEqual([]);
+  expect(wrongExamples([...constructs, ...coreNodes])).toEqual([]);
 });
 
 test("[R-NODE-65] every code that a node throws is documented", () => {

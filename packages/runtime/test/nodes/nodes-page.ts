@@ -1,4 +1,5 @@
 /** docs/nodes.md, made from the definitions: what people read there is what the nodes say of themselves. */
+import { parse } from "yaml";
 import { z } from "zod";
 
 import type { AnyNodeDef, Ports } from "../../src/blueprint/define-node.ts";
@@ -65,6 +66,27 @@ function dynamicPorts(def: AnyNodeDef): { inputs?: Ports; outputs?: Ports } {
   return def.ports?.(defaults.success ? defaults.data : {}) ?? {};
 }
 
+/** A node as a Blueprint writes it. */
+export function useOf(def: AnyNodeDef): string {
+  const name = /[\w-]+$/.exec(def.type)![0];
+  const lines = [`uses: ${def.type}@${def.version.split(".")[0]}`, ...(def.example ?? "").split("\n")];
+  return [`${name}:`, ...lines.map((line) => `  ${line}`)].join("\n");
+}
+
+/** Examples whose settings or inputs the node would refuse. Expressions are left to the run. */
+export function wrongExamples(defs: readonly AnyNodeDef[]): string[] {
+  return defs.flatMap((def) => {
+    const [use] = Object.values(parse(useOf(def)) as Record<string, { in?: object; with?: Record<string, unknown> }>);
+    const settings = def.config.safeParse(use?.with ?? {});
+    const inputs = { ...def.inputs, ...def.ports?.(settings.data ?? {}).inputs } as Ports;
+    const wired = Object.keys(use?.in ?? {});
+    const isWired = Object.entries(inputs).every(([name, { required }]) => !required || wired.includes(name));
+    const isKnown = def.openInputs || wired.every((name) => name in inputs);
+    const isThere = def.example !== undefined;
+    return isThere && settings.success && isWired && isKnown ? [] : [`${def.type} ${String(settings.error ?? "")}`];
+  });
+}
+
 /** Nodes, ports and settings without a description. */
 export function silentParts(defs: readonly AnyNodeDef[]): string[] {
   const silent: string[] = [];
@@ -103,6 +125,7 @@ export function nodesPage(
         ...list("Inputs", ports({ ...def.inputs, ...dynamic.inputs }, true)),
         ...list("Outputs", ports({ ...def.outputs, ...dynamic.outputs }, false)),
         ...list("Settings", settings(def)),
+        ...(def.example === undefined ? [] : ["", "```yaml", useOf(def), "```"]),
         ...(codes[def.type] === undefined ? [] : ["", `Codes: ${codes[def.type]}`]),
         "",
       ].join("\n");

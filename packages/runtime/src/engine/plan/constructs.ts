@@ -73,6 +73,8 @@ export const forEachNode: AnyNodeDef = defineNode({
   config: forEachConfig,
   rawConfig: ["key"],
   openInputs: true,
+  example:
+    'in: { items: read.rows }\nwith: { concurrency: 8 }\nbody:\n  nodes:\n    fetch: { uses: core/http.request@1, in: { item: $item }, with: { url: "${ in.item.url }" } }\n  outputs: { body: fetch.body }',
   effect: "pure",
   runsOn: "inline",
   run: never(FOR_EACH_TYPE),
@@ -96,6 +98,8 @@ export const whileNode: AnyNodeDef = defineNode({
   rawConfig: ["condition"],
   expressions: ["condition"],
   openInputs: true,
+  example:
+    'in: { start: first.value }\nwith: { condition: item.next }\nbody:\n  nodes:\n    page: { uses: core/http.request@1, in: { at: $item }, with: { url: "${ in.at.next }" } }\n  outputs: { next: page.body }',
   effect: "pure",
   runsOn: "inline",
   run: never(WHILE_TYPE),
@@ -112,6 +116,7 @@ export const blueprintNode: AnyNodeDef = defineNode({
   outputs: {},
   config: z.strictObject({ path: z.string().min(1).describe("The Blueprint's file, beside the one that uses it.") }),
   openInputs: true,
+  example: "in: { image: fetch.body }\nwith: { path: thumbnail.blueprint.yaml }",
   effect: "pure",
   runsOn: "inline",
   run: never(BLUEPRINT_TYPE),
