@@ -337,7 +337,7 @@ class Bus implements Hub {
   }
 
   #spread(rule: Rule, data: unknown): void {
-    const { delivery } = rule.policy;
+    const { delivery } = rule;
     if (delivery === "latest") this.snapshots.keep(rule, data);
     if (delivery !== "durable") return this.passage.spread(rule, data);
     if (this.history === undefined) throw noJournal(rule.name);

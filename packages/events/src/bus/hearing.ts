@@ -27,6 +27,7 @@ export class Hearing implements Listener<Meta>, WishOwner {
   readonly hear: (data: unknown, meta: Meta) => unknown;
   active: boolean = true;
   order: number = 0;
+  named: Listener<Meta>["named"] = undefined;
   readonly onGap: ((gap: Gap) => void) | undefined;
   /** Told when the bus ends it. */
   onClosed: ((why: EventsError) => void) | undefined;

@@ -225,7 +225,7 @@ export class Passage {
     const before = enter(link?.peer);
     const over = this.over;
     this.over = link;
-    this.#around.emitter.dispatch(rule.line, data, meta);
+    this.#around.emitter.dispatch(rule, data, meta);
     this.over = over;
     leave(before);
   }

@@ -1,6 +1,6 @@
-import type { CommandDef, Contract, EventDef, Schema } from "../core/contract.ts";
+import type { CommandDef, Contract, Delivery, EventDef, Schema } from "../core/contract.ts";
 import { defsOf } from "../core/define-contract.ts";
-import { isThenable, Line } from "../core/emitter.ts";
+import { isThenable, newLine, type Line } from "../core/emitter.ts";
 import { EventsError, type EventsErrorCode } from "../core/errors.ts";
 import { streamFieldsOf, type StreamFields } from "../core/stream-fields.ts";
 import { isPattern, matches } from "../core/topic.ts";
@@ -11,8 +11,7 @@ import type { Meta } from "./event-bus.ts";
 export type Check = (data: unknown) => unknown;
 
 /** One direction of a name, made ready to run. */
-export interface Rule {
-  readonly name: string;
+export interface Rule extends Line<Meta> {
   readonly kind: "event" | "command";
   readonly from: ReadonlySet<string> | undefined;
   readonly to: ReadonlySet<string> | undefined;
@@ -21,13 +20,13 @@ export interface Rule {
   readonly check: Check;
   readonly checkReply: Check;
   readonly policy: SendPolicy;
+  /** As in its policy: asked at every emit. */
+  readonly delivery: Delivery;
   /** Streams in its payload, and in its reply. */
   readonly streams?: StreamFields | undefined;
   readonly replyStreams?: StreamFields | undefined;
   readonly idempotent: boolean;
   readonly timeoutMs: number;
-  /** Who hears it on this bus. */
-  readonly line: Line<Meta>;
   /** What is known of each event that this bus sends itself: kept by the passage. */
   ownMeta: Meta | undefined;
 }
@@ -215,9 +214,10 @@ function openTopic(name: string): Topic {
 
 function bare(name: string, kind: Rule["kind"], policy: SendPolicy): Rule {
   return {
-    name,
+    ...newLine<Meta>(name),
     kind,
     policy,
+    delivery: policy.delivery,
     from: undefined,
     to: undefined,
     needs: undefined,
@@ -226,7 +226,6 @@ function bare(name: string, kind: Rule["kind"], policy: SendPolicy): Rule {
     checkReply: asIs,
     idempotent: false,
     timeoutMs: DEFAULT_TIMEOUT_MS,
-    line: new Line(name),
     ownMeta: undefined,
   };
 }

@@ -7,18 +7,24 @@ export interface Listener<M> {
   active: boolean;
   /** When it subscribed: set by the emitter. */
   order: number;
+  /** Its own list, while it is on one: set by the emitter. */
+  named?: Named<Listener<M>> | undefined;
+}
+
+interface Named<L> {
+  list: readonly L[];
 }
 
 /** A name that is dispatched again and again: who hears it is looked up when listeners came or went, and not before. */
-export class Line<M> {
+export interface Line<M> {
   readonly name: string;
-  list: readonly Listener<M>[] = NONE;
+  list: readonly Listener<M>[];
   /** The emitter's `version` that `list` was made at. */
-  version: number = -1;
+  version: number;
+}
 
-  constructor(name: string) {
-    this.name = name;
-  }
+export function newLine<M>(name: string): Line<M> {
+  return { name, list: NONE, version: -1 };
 }
 
 const NONE: readonly never[] = [];
@@ -32,7 +38,7 @@ const NAMES_KEPT = 10_000;
  */
 export class Emitter<M, L extends Listener<M> = Listener<M>> {
   readonly #onFault: (fault: unknown, name: string) => void;
-  readonly #exact: Map<string, { list: readonly L[] }> = new Map<string, { list: readonly L[] }>();
+  readonly #exact: Map<string, Named<L>> = new Map<string, Named<L>>();
   #patterns: readonly L[] = NONE;
   readonly #resolved: Map<string, readonly L[]> = new Map<string, readonly L[]>();
   #count: number = 0;
@@ -58,9 +64,10 @@ export class Emitter<M, L extends Listener<M> = Listener<M>> {
       this.#resolved.clear();
       return;
     }
-    const before = this.#exact.get(pattern);
-    if (before === undefined) this.#exact.set(pattern, { list: [listener] });
-    else before.list = before.list.length === 0 ? [listener] : [...before.list, listener];
+    let named = this.#exact.get(pattern);
+    if (named === undefined) this.#exact.set(pattern, (named = { list: [listener] }));
+    else named.list = named.list.length === 0 ? [listener] : [...named.list, listener];
+    listener.named = named as Named<Listener<M>>;
     if (this.#resolved.size > 0) this.#resolved.delete(pattern);
   }
 
@@ -75,7 +82,7 @@ export class Emitter<M, L extends Listener<M> = Listener<M>> {
       this.#resolved.clear();
       return;
     }
-    const named = this.#exact.get(pattern);
+    const { named } = listener;
     if (named !== undefined) {
       named.list = without(named.list, listener);
       if (named.list.length === 0 && this.#exact.size > NAMES_KEPT) this.#exact.delete(pattern);
@@ -147,7 +154,9 @@ function byOrder(a: { readonly order: number }, b: { readonly order: number }): 
 }
 
 function without<L>(list: readonly L[], listener: L): readonly L[] {
-  if (list.length === 1) return list[0] === listener ? NONE : list;
+  const last = list.length - 1;
+  // Who came last goes first, mostly.
+  if (list[last] === listener) return last === 0 ? NONE : list.slice(0, last);
   return list.filter((other) => other !== listener);
 }
 

@@ -1,5 +1,5 @@
 import type { IEventBus, Meta, OnOptions, RequestOptions } from "../bus/event-bus.ts";
-import { Emitter, Line } from "../core/emitter.ts";
+import { Emitter, newLine } from "../core/emitter.ts";
 import { EventsError } from "../core/errors.ts";
 import { compileWhere, fits } from "../core/topic.ts";
 import { fakeClock, type FakeClock } from "./fake-clock.ts";
@@ -54,7 +54,7 @@ export class MockEventBus implements IEventBus {
 
   /** Plays a message of a peer: listeners hear it, and nothing is recorded. */
   receive(name: string, data: unknown, meta: Partial<Meta> = {}): void {
-    this.#emitter.dispatch(new Line(name), data, { name, origin: PEER, ...meta });
+    this.#emitter.dispatch(newLine(name), data, { name, origin: PEER, ...meta });
   }
 
   /** Plays the handler of command `name`. A second one takes the first one's place. */
@@ -70,7 +70,7 @@ export class MockEventBus implements IEventBus {
   emit(name: string, data: any): void {
     this.#assertOpen("emit", name);
     this.#record("emit", name, data);
-    this.#emitter.dispatch(new Line(name), data, { name, origin: SELF });
+    this.#emitter.dispatch(newLine(name), data, { name, origin: SELF });
   }
 
   batch(items: readonly { type: string; data: any }[]): void {
