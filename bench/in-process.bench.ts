@@ -4,12 +4,15 @@ import { EventEmitter } from "node:events";
 import { defineContract, event, EventBus } from "@atomiton/events";
 import Emittery from "emittery";
 import eventemitter2 from "eventemitter2";
-import eventemitter3 from "eventemitter3";
-import mitt from "mitt";
+import { EventEmitter as EventEmitter3 } from "eventemitter3";
+import mittModule, { type Emitter as Mitt } from "mitt";
 import { z } from "zod";
 
-import type { Contender, Question } from "./harness.ts";
+import type { Contender, Question, Target } from "./harness.ts";
 import { progress } from "./progress-contract.ts";
+
+/** Its types are those of CommonJS, its module is not. */
+const mitt = mittModule as unknown as <E extends Record<string, unknown>>() => Mitt<E>;
 
 type Hear = (data: unknown) => void;
 
@@ -36,7 +39,7 @@ const contract = defineContract("in-process@1", Object.fromEntries(NAMES.map((na
 /** Calls, not methods that are passed on: what is measured is each library's own code. */
 const buses = {
   eventemitter3: (): Bus => {
-    const bus = new eventemitter3();
+    const bus = new EventEmitter3();
     return {
       on: (name, hear) => bus.on(name, hear),
       off: (name, hear) => bus.off(name, hear),
@@ -122,7 +125,11 @@ const hear: Hear = () => {
 };
 
 /** Runs `turn` for each unit; with fewer deliveries than `perUnit` each the run fails. */
-function each(kinds: readonly Kind[], perUnit: number, make: (bus: Bus) => (at: number) => void): Question["contenders"] {
+function each(
+  kinds: readonly Kind[],
+  perUnit: number,
+  make: (bus: Bus) => (at: number) => void,
+): Question["contenders"] {
   const contender = (kind: Kind): Contender => {
     const turn = make(buses[kind]());
     return {
@@ -167,6 +174,11 @@ const comingAndGoing = (bus: Bus) => {
   };
 };
 
+const UNCHECKED = "atomiton, contract, validates what comes in";
+const CHECKED = "atomiton, contract, validates all, one middleware";
+const asMuch = (atLeast: number): readonly Target[] => [
+  { text: "to eventemitter3", of: (row) => row(UNCHECKED).cpuRatio, atLeast },
+];
 const shared = { unit: "emits", rounds: 9, reference: "eventemitter3" } as const;
 export const questions: Question[] = [
   {
@@ -174,6 +186,7 @@ export const questions: Question[] = [
     name: "in-process-1-listener",
     question: "What does an emit to one listener cost?",
     units: 1_000_000,
+    targets: asMuch(1),
     contenders: { ...each([...PLAIN, ...PEERS], 1, listening(1, 1)), ...emittery },
   },
   {
@@ -181,6 +194,7 @@ export const questions: Question[] = [
     name: "in-process-10-listeners",
     question: "What does an emit to ten listeners cost?",
     units: 300_000,
+    targets: asMuch(1.2),
     contenders: each([...PLAIN, ...PEERS], 10, listening(10, 1)),
   },
   {
@@ -188,6 +202,7 @@ export const questions: Question[] = [
     name: "in-process-1000-names",
     question: "What does an emit cost where a thousand names are heard?",
     units: 1_000_000,
+    targets: asMuch(1.2),
     contenders: each([...PLAIN, ...PEERS], 1, listening(1, 1_000)),
   },
   {
@@ -196,6 +211,7 @@ export const questions: Question[] = [
     question: "What does a subscription for one emit cost, with that emit?",
     unit: "subscriptions",
     units: 100_000,
+    targets: asMuch(0.8),
     contenders: each([...PLAIN, "node:events", "eventemitter2"], 1, (bus) => () => {
       bus.once!(NAMES[0]!, hear);
       bus.emit(NAMES[0]!, ROW);
@@ -207,6 +223,7 @@ export const questions: Question[] = [
     question: "What does a subscription cost that comes and goes, on 50 names with a listener each?",
     unit: "subscriptions",
     units: 100_000,
+    targets: asMuch(0.8),
     contenders: each([...PLAIN, ...PEERS], 0, comingAndGoing),
   },
   {
@@ -215,6 +232,10 @@ export const questions: Question[] = [
     question: "What does an emit cost that only a pattern hears?",
     units: 500_000,
     reference: "mitt",
+    targets: [
+      { text: "to mitt", of: (row) => row(UNCHECKED).cpuRatio, atLeast: 0.7 },
+      { text: "to eventemitter2", of: (row) => row(UNCHECKED).cpuRatio / row("eventemitter2").cpuRatio, atLeast: 4 },
+    ],
     contenders: each(
       ["mitt", "eventemitter2", "atomiton, types only", "atomiton, contract, validates what comes in"],
       1,
@@ -230,6 +251,7 @@ export const questions: Question[] = [
     question: "What does an emit cost that is checked with zod on its way out, and passes a middleware?",
     units: 300_000,
     reference: "zod safeParse alone",
+    targets: [{ text: "millions a second of CPU", of: (row) => 1 / row(CHECKED).cpuUsPerUnit, atLeast: 3 }],
     contenders: {
       "zod safeParse alone": () => ({
         run(units) {

@@ -1,67 +1,8 @@
 /** One-way events from a worker thread to the main one, over MessagePort: ours validated, the peers as they come. */
-import { Worker } from "node:worker_threads";
+import type { Question } from "./harness.ts";
+import { over } from "./port-contender.ts";
 
-import { EventBus, portTransport } from "@atomiton/events";
-import { createBirpc } from "birpc";
-import * as Comlink from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-
-import type { Contender, Question } from "./harness.ts";
-import { progressContract } from "./progress-contract.ts";
-
-type Kind = "raw" | "array-100" | "birpc" | "comlink" | "atomiton";
-
-/** Starts the worker of one contender, and counts what arrives until `run`'s units are there. */
-async function over(kind: Kind): Promise<Contender> {
-  const worker = new Worker(new URL("./port-worker.ts", import.meta.url), {
-    workerData: { kind },
-    execArgv: ["--conditions=@atomiton/source"],
-  });
-  const { port1, port2 } = new MessageChannel();
-  let heard = 0;
-  let wanted = Number.POSITIVE_INFINITY;
-  let done: (count: number) => void = () => undefined;
-  const hear = (): void => {
-    heard++;
-    if (heard === wanted) done(heard);
-  };
-  worker.postMessage({ port: port2 }, [port2 as never]);
-  let close = (): Promise<void> | void => undefined;
-  if (kind === "raw") port1.onmessage = hear;
-  else if (kind === "array-100")
-    port1.onmessage = (event) => {
-      for (const _ of event.data as unknown[]) hear();
-    };
-  else if (kind === "birpc")
-    createBirpc<object, { progress: () => void }>(
-      { progress: hear },
-      { post: (data) => port1.postMessage(data), on: (fn) => (port1.onmessage = (event) => fn(event.data)) },
-    );
-  else if (kind === "comlink") Comlink.expose({ progress: hear }, nodeEndpoint(port1 as never));
-  else {
-    const bus = new EventBus({ contract: progressContract, role: "ui" });
-    const subscription = bus.on("runtime:progress", hear);
-    const link = bus.connect(portTransport(port1 as never));
-    await link.ready;
-    await subscription.ready;
-    close = () => bus.close();
-  }
-  await new Promise((resolve) => worker.once("message", resolve));
-  return {
-    run: (units) =>
-      new Promise((resolve) => {
-        heard = 0;
-        wanted = units;
-        done = resolve;
-        worker.postMessage({ run: units });
-      }),
-    async close() {
-      await close();
-      port1.close();
-      await worker.terminate();
-    },
-  };
-}
+const OURS = "atomiton events, validated with zod";
 
 export const questions: Question[] = [
   {
@@ -71,12 +12,36 @@ export const questions: Question[] = [
     units: 50_000,
     rounds: 9,
     reference: "raw postMessage per event",
+    targets: [
+      { text: "as many as 1.8 raw messages", of: (row) => row(OURS).cpuRatio, atLeast: 1.8 },
+      { text: "to birpc", of: (row) => row(OURS).cpuRatio / row("birpc").cpuRatio, atLeast: 3.5 },
+      { text: "to comlink", of: (row) => row(OURS).cpuRatio / row("comlink").cpuRatio, atLeast: 15 },
+    ],
     contenders: {
       "raw postMessage per event": () => over("raw"),
       "limit: arrays of 100, unvalidated": () => over("array-100"),
-      "atomiton events, validated with zod": () => over("atomiton"),
+      [OURS]: () => over("atomiton"),
+      "atomiton events, validated where they arrive": () => over("atomiton-in"),
       birpc: () => over("birpc"),
       comlink: () => over("comlink"),
+    },
+  },
+  {
+    name: "port-latency",
+    question: "How long is one event under way, when a worker sends one a millisecond?",
+    unit: "progress events",
+    units: 300,
+    rounds: 7,
+    reference: "raw postMessage",
+    targets: [
+      { text: "half of them, to raw", of: (row) => row(OURS).p50Ratio!, atMost: 1.3 },
+      { text: "all but one of 100, to raw", of: (row) => row(OURS).p99Ratio!, atMost: 2 },
+    ],
+    contenders: {
+      "raw postMessage": () => over("raw", true),
+      [OURS]: () => over("atomiton", true),
+      birpc: () => over("birpc", true),
+      comlink: () => over("comlink", true),
     },
   },
 ];
