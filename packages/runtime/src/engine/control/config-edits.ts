@@ -10,6 +10,7 @@ import { RuntimeError } from "../../errors.ts";
 import { compileText, parseConfig } from "../plan/expressions.ts";
 import type { Compiled, ExpressionScope, PlanNode, Template } from "../plan/plan.ts";
 import type { Attempt } from "../run/attempt.ts";
+import { expressionScope } from "../run/expression-scope.ts";
 import type { Scheduler } from "../run/scheduler.ts";
 import { isFinalNode, NODE_STATES, RUNNING } from "../run/states.ts";
 import { keysOf, patch, type PatchOp } from "./json-patch.ts";
@@ -117,7 +118,7 @@ export class ConfigEdits {
 
   #next(attempt: Attempt, edits: readonly Edit[]): Promise<unknown> {
     const { prepared } = attempt;
-    return editedConfig(attempt.node, prepared!.config, edits, attempt.expressionScope(prepared!.inputs));
+    return editedConfig(attempt.node, prepared!.config, edits, expressionScope(attempt, prepared!.inputs));
   }
 
   /** Of the configuration where it is known, else of the changes to it. */

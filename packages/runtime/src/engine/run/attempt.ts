@@ -4,23 +4,21 @@
  * grace is over is given up, and whatever comes from it later is dropped.
  */
 import type { Wait } from "../../blueprint/define-node.ts";
-import { NodeError, RuntimeError, type RtError } from "../../errors.ts";
+import { RuntimeError, type RtError } from "../../errors.ts";
 import { runsApart } from "../../pool/pool.ts";
-import { editedConfig, type Edit } from "../control/config-edits.ts";
 import { runMock } from "../control/stand-ins.ts";
 import type { Stop } from "../control/stops.ts";
 import { GRACE_MS } from "../host.ts";
 import { WHILE_TYPE, type LoopConfig, type WhileConfig } from "../plan/constructs.ts";
-import { isTrue, parseConfig } from "../plan/expressions.ts";
-import type { ExpressionScope, PlanNode } from "../plan/plan.ts";
+import type { PlanNode } from "../plan/plan.ts";
 import type { Outlet } from "../streams/outlet.ts";
 import type { StreamQueue } from "../streams/stream-queue.ts";
 import { runBlueprint } from "./blueprint-node.ts";
 import { makeContext, type Prepared } from "./context.ts";
 import { CancelReason, toRtError } from "./failure.ts";
-import { collectInputs, kindOf } from "./inputs.ts";
 import { runLoop } from "./loop.ts";
 import { collectOutputs, waitOf } from "./outputs.ts";
+import { prepare, type Skipped } from "./prepare.ts";
 import { dependencyHash, type TakenOver } from "./reuse.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
@@ -112,9 +110,9 @@ export class Attempt {
   }
 
   begin(): void {
-    let prepared: Prepared | string | Promise<Prepared | string>;
+    let prepared: ReturnType<typeof prepare>;
     try {
-      prepared = this.#prepare();
+      prepared = prepare(this);
     } catch (error) {
       this.#failEarly(error);
       return;
@@ -181,19 +179,6 @@ export class Attempt {
     this.#takeBackGrace?.();
   }
 
-  /** What expressions of this attempt see. */
-  expressionScope(inputs: Readonly<Record<string, unknown>>): ExpressionScope {
-    const { facts, host } = this.scheduler;
-    const { item } = this.scope;
-    return {
-      in: inputs,
-      ...(item ? { item: item.value, index: item.index, key: item.key } : {}),
-      run: { ...facts.run, attempt: this.number },
-      secrets: this.scheduler.secretsOf(this.scope.template),
-      vars: host.vars,
-    };
-  }
-
   completed(outputs: Values): void {
     this.#finish({ kind: "completed", outputs });
   }
@@ -201,56 +186,7 @@ export class Attempt {
     this.#finish({ kind: "failed", error });
   }
 
-  #prepare(): Prepared | string | Promise<Prepared | string> {
-    const { node, scope } = this;
-    const inputs = collectInputs(scope, node);
-    const edits = this.scheduler.configEdits.isEmpty ? undefined : this.scheduler.configEdits.of(this.path);
-    if (!node.when && !node.config && !node.idempotencyKey && !edits) {
-      return { inputs, config: node.staticConfig, idempotencyKey: undefined };
-    }
-    return this.#evaluate(inputs, edits);
-  }
-
-  async #evaluate(inputs: Record<string, unknown>, edits: readonly Edit[] | undefined): Promise<Prepared | string> {
-    const { node, signal } = this;
-    const seen = this.expressionScope(inputs);
-    const memory = this.scope.memory.get(node.id);
-    if (
-      node.when &&
-      this.number === 1 &&
-      !memory?.hasRun &&
-      !memory?.resume &&
-      !this.#isPinned &&
-      !isTrue(await node.when.evaluate(seen, signal))
-    )
-      return "when: is false";
-    let config = node.staticConfig;
-    if (node.config) {
-      const value = (await node.config.evaluate(seen, signal)) as object;
-      const whole = { ...value, ...node.rawConfig };
-      config = edits ? whole : parseConfig(node.def, whole);
-    }
-    if (edits) config = await editedConfig(node, config, edits, seen);
-    return { inputs, config, idempotencyKey: memory?.key ?? (await this.#idempotencyKey(seen)) };
-  }
-
-  get #isPinned(): boolean {
-    return this.scheduler.facts.standIns?.pinOf(this.path) !== undefined;
-  }
-
-  async #idempotencyKey(seen: ExpressionScope): Promise<string | undefined> {
-    const { node, signal, path } = this;
-    if (!node.idempotencyKey) return undefined;
-    const key = await node.idempotencyKey.evaluate(seen, signal);
-    if ((typeof key === "string" && key !== "") || typeof key === "number") return String(key);
-    throw new NodeError(`Cannot run "${path}": its idempotencyKey is ${kindOf(key)}; let it give a text`, {
-      code: "CONFIG",
-      class: "config",
-      retryable: false,
-    });
-  }
-
-  #run(prepared: Prepared | string): void {
+  #run(prepared: Prepared | Skipped): void {
     if (this.isOver) return;
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });

@@ -10,6 +10,7 @@ import { emitItem } from "../streams/streams.ts";
 import type { Attempt } from "./attempt.ts";
 import { around, scopeOutputs } from "./blueprint-node.ts";
 import { cancelScope } from "./ending.ts";
+import { expressionScope } from "./expression-scope.ts";
 import { cancelInside, CancelReason, toRtError } from "./failure.ts";
 import { InOrder, itemsOf, type LoopItems } from "./loop-items.ts";
 import type { Scope, Values } from "./scope.ts";
@@ -144,7 +145,7 @@ class Loop {
 
   async #keyOf(index: number, item: unknown, key: NonNullable<Attempt["node"]["key"]>): Promise<string> {
     const { path } = this.#attempt;
-    const seen = { ...this.#attempt.expressionScope(this.#inputs), item, index };
+    const seen = { ...expressionScope(this.#attempt, this.#inputs), item, index };
     const value = await key.evaluate(seen, this.#attempt.signal);
     if ((typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") || value === "") {
       throw new NodeError(

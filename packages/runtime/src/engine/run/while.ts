@@ -9,6 +9,7 @@ import type { Compiled } from "../plan/plan.ts";
 import type { Attempt } from "./attempt.ts";
 import { around, scopeOutputs } from "./blueprint-node.ts";
 import { cancelScope } from "./ending.ts";
+import { expressionScope } from "./expression-scope.ts";
 import { cancelInside, toRtError } from "./failure.ts";
 import type { Scope } from "./scope.ts";
 
@@ -65,7 +66,7 @@ class While {
   async #goesOn(): Promise<boolean> {
     const { condition, maxIterations } = this.#config;
     this.#condition ??= compileCondition(condition);
-    const seen = { ...this.#attempt.expressionScope(this.#inputs), item: this.#item, index: this.#index };
+    const seen = { ...expressionScope(this.#attempt, this.#inputs), item: this.#item, index: this.#index };
     if (!isTrue(await this.#condition.evaluate(seen, this.#attempt.signal))) return false;
     if (this.#index < maxIterations) return true;
     throw new NodeError(
