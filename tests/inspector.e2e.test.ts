@@ -77,7 +77,8 @@ test.each([
     await page.getByRole("navigation", { name: "Library" }).getByRole("button", { name: "Chain" }).first().click();
     await page.locator('[data-node="s1"]').waitFor();
     await page.getByRole("button", { name: /^Run…?$/ }).click();
-    await page.locator('[data-node="s1"][data-state="running"]').waitFor();
+    // The one that takes two seconds.
+    await page.locator('[data-node="s8"][data-state="waiting"]').waitFor();
     await openLibrary();
     await page.getByRole("button", { name: "Inspect the link…" }).click();
     const inspector = page.getByRole("dialog", { name: "The link to the host" });
