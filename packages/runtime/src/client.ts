@@ -1,7 +1,8 @@
 /** `RuntimeClient`: the SDK for user interfaces. Runs wherever the bus runs, pages included. */
 import { EventBus, type Clock } from "@atomiton/events";
 
-import { WatchedExecution, type CancelOptions, type Execution } from "./client/execution.ts";
+import { WatchedExecution } from "./client/execution.ts";
+import type { CancelOptions, Execution } from "./client/handle.ts";
 import { newId } from "./client/ids.ts";
 import { LinkWatch } from "./client/link-watch.ts";
 import {
@@ -26,8 +27,9 @@ export type {
   InspectOptions,
   InspectReply,
   InspectTarget,
+  PushReply,
   VerifiedBreakpoint,
-} from "./client/execution.ts";
+} from "./client/handle.ts";
 export type { ExecutionMessage } from "./client/watch.ts";
 export * from "./contract.ts";
 export { RuntimeError } from "./errors.ts";

@@ -27,8 +27,8 @@ export interface RuntimeIPCOptions {
 
 /**
  * Serves a runtime on a bus: answers `runtime@1` and `library@1`, tells clients all that its executions do, and gives
- * those that come late what happened so far. What this version cannot do (`mode: dry`, `from`, `runtime:input` of kind
- * `push`, `runtime:inspect` of the past) is answered with `NOT_YET`.
+ * those that come late what happened so far. What this version cannot do (`pool` and `version` of `execute`) is answered with
+ * `NOT_YET`.
  *
  * Two commands with one `commandId` are one: the second gets the first one's answer. A command that fails is also told
  * as `runtime:error` with scope `command`, for those who sent it with a plain `emit`.

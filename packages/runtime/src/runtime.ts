@@ -11,6 +11,8 @@ import type { Blueprint } from "./blueprint/model.ts";
 import type { Breakpoint, ExecState, RuntimeMessage, RuntimeProgress, RuntimeState } from "./contract.ts";
 import { systemClock } from "./engine/clock.ts";
 import type { ExecutionControl } from "./engine/control/execution-control.ts";
+import type { InspectedPast } from "./engine/control/inspect-past.ts";
+import type { InspectRequest } from "./engine/control/inspect.ts";
 import { StandIns, type StandInOptions } from "./engine/control/stand-ins.ts";
 import { entryOf, stuckEntry, type ExecutionEntry } from "./engine/entries.ts";
 import { Execution } from "./engine/execution.ts";
@@ -91,8 +93,11 @@ export interface ExecuteOptions {
   deadline?: number;
   /** In force from the start. */
   breakpoints?: readonly Breakpoint[];
-  /** `debug`: stops before the first instance. Default `run`. */
-  mode?: "run" | "debug";
+  /**
+   * `debug`: stops before the first instance. `dry`: skips nodes of effect `write` and `idempotent` that no mock or pin
+   * stands in for. Default `run`.
+   */
+  mode?: "run" | "debug" | "dry";
   /**
    * Runs again from some nodes of an execution of `dataDir`: what need not run is taken over, told as `cache`. Inputs that
    * are left out are that execution's.
@@ -232,11 +237,12 @@ export class Runtime {
       this.#refuseClosed();
       const { deadline, priority = 0, pins, mocks } = options;
       const stopsAtEntry = options.mode === "debug";
+      const isDry = options.mode === "dry";
       const given = pins || mocks ? { pins, mocks } : undefined;
       const standIns = given && new StandIns(plan.root, given);
       const reuse = from && source && new Reuse(plan.root, from, source.reusable, this.blobs);
       const run = { id, target, plan, input: values, secrets, priority, deadline };
-      const accepted = { ...run, stopsAtEntry, from, standIns: given };
+      const accepted = { ...run, stopsAtEntry, isDry, from, standIns: given };
       const journal = await this.#keeper?.begin(accepted);
       const execution = new Execution({
         id,
@@ -247,6 +253,7 @@ export class Runtime {
         deadline,
         ...(journal ? { journal } : {}),
         stopsAtEntry,
+        isDry,
         standIns,
         reuse,
         host: this.#host,
@@ -355,6 +362,17 @@ export class Runtime {
     return this.#find(executionId).control;
   }
 
+  /**
+   * A value, an instance or (`{ path: "", what: "timeline" }`) the whole state as it was at record `at` of an execution of
+   * `dataDir`, running or over; `at` in the answer is the last record that was read. Nothing is changed.
+   * Rejects with `CONFIG` without `dataDir`, `INVALID_INPUT` for what is not recorded, `UNKNOWN_EXECUTION`, `BLOB_LOST`.
+   */
+  async inspectPast(executionId: string, request: InspectRequest): Promise<InspectedPast> {
+    const keeper = this.#keeperFor("inspect", executionId);
+    await this.#executions.get(executionId)?.control.stored();
+    return await keeper.inspectPast(executionId, request);
+  }
+
   /** What it holds right now. */
   gauge(): RuntimeGauge {
     const { slots, locks } = this.#host;
@@ -390,7 +408,7 @@ export class Runtime {
 
   async #resume(left: Unfinished): Promise<void> {
     const { past } = left;
-    const { id, target, priority, deadline, stopsAtEntry, from } = past.created!;
+    const { id, target, priority, deadline, stopsAtEntry, isDry, from } = past.created!;
     const plan = await this.#plans.of(target);
     const secrets = await this.#secretsOf(plan);
     const source = from && (await this.#sourceOf(from));
@@ -405,6 +423,7 @@ export class Runtime {
       ...(journal ? { journal } : {}),
       past,
       stopsAtEntry: stopsAtEntry === true && past.steering.lastStop === 0,
+      ...(isDry ? { isDry } : {}),
       standIns: standIns && new StandIns(plan.root, standIns),
       reuse: from && source && new Reuse(plan.root, from, source.reusable, this.blobs),
       host: this.#host,
@@ -421,12 +440,16 @@ export class Runtime {
     return this.#executions.has(executionId) ? undefined : this.#keeper?.summary(executionId);
   }
 
-  /** Without a data folder nothing is kept that could be taken over. */
-  async #sourceOf({ executionId }: RunFrom): Promise<{ reusable: Reusable; input: Values }> {
-    if (this.#keeper) return await this.#keeper.source(executionId);
+  #sourceOf({ executionId }: RunFrom): Promise<{ reusable: Reusable; input: Values }> {
+    return this.#keeperFor("run from", executionId).source(executionId);
+  }
+
+  /** Without a data folder nothing is kept that could be read again. */
+  #keeperFor(what: string, executionId: string): Keeper<ExecutionEntry> {
+    if (this.#keeper) return this.#keeper;
     throw new RuntimeError(
       "CONFIG",
-      `Cannot run from "${executionId}": this host keeps nothing of its executions; give it a data folder (\`dataDir\`)`,
+      `Cannot ${what} "${executionId}" as it was: this host keeps nothing of its executions; give it a data folder (\`dataDir\`)`,
       { executionId },
     );
   }

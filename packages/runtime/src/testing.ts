@@ -17,6 +17,8 @@ export interface RunNodeOptions {
   /** Default: a store in memory of its own. */
   blobs?: BlobStore;
   attempt?: number;
+  /** What clients push. */
+  pushed?: Iterable<unknown> | AsyncIterable<unknown>;
   /** Hears each item as it is emitted; what it returns is what `emit` waits for, as it does for slow readers. */
   onItem?: (port: string, item: any) => void | Promise<void>;
   /** Hears each line of the log as it is written. */
@@ -95,6 +97,7 @@ export async function runNode(def: AnyNodeDef, options: RunNodeOptions = {}): Pr
       (result.items[port as string] ??= []).push(item);
       await options.onItem?.(port as string, item);
     },
+    pushed: iterate(options.pushed ?? []),
     progress: (done, total, message) =>
       void result.progress.push({
         done,

@@ -85,6 +85,8 @@ export interface NodeContext<I extends Ports, O extends Ports, C> {
   onConfig(changed: (next: Readonly<C>, keys: (keyof C)[]) => void): void;
   /** One item of a stream port; resolves when there is room for the next. */
   emit<K extends StreamKeys<O>>(port: K, item: ItemOf<O[K]>): Promise<void>;
+  /** Items that clients push to this node, until one says that it was the last. Of nodes that run inline. */
+  readonly pushed: AsyncIterable<unknown>;
   /** Work done, in the node's own unit. Throttled; the last one is never lost. */
   progress(done: number, total?: number, message?: string): void;
   readonly log: Record<LogLevel, Log>;

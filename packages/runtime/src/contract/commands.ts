@@ -26,7 +26,9 @@ export const execute = z
       .union([z.strictObject({ path: z.string().min(1) }), z.strictObject({ inline: z.unknown() })])
       .optional(),
     input: values.optional(),
+    /** `debug`: stops before the first instance. `dry`: skips nodes of effect `write` and `idempotent` that no mock stands in for. */
     mode: z.enum(["run", "debug", "dry"]).optional(),
+    /** Runs `at` again; what completed in that execution with the same type, configuration and inputs is taken over. */
     from: z.strictObject({ executionId: id, at: z.array(path), reuse: z.enum(["upstream", "all-clean"]) }).optional(),
     breakpoints: z.array(breakpoint).optional(),
     pins: z.record(z.string(), z.record(z.string(), val)).optional(),
@@ -49,7 +51,6 @@ export const resume = z.strictObject({
   ...cmd,
   stopId: id.optional(),
   step: z.enum(["over", "into", "out"]).optional(),
-  to: z.string().optional(),
 });
 export const stateReply = z.object({ ...reply, state: execState });
 
@@ -58,11 +59,13 @@ export const cancel = z.strictObject({
   reason: z.string().optional(),
   /** How long child processes may take to end by themselves. Default 5,000. */
   graceMs: z.number().nonnegative().optional(),
+  /** Of the one instance to cancel, with what is inside of it. Left out: the whole execution. */
   path: path.optional(),
 });
 
 export const input = z.discriminatedUnion("kind", [
   z.strictObject({ ...cmd, kind: z.literal("answer"), waitId: id, value: val }),
+  /** Items for a node that takes them (`core/input.stream`): as many as there is room for, from the first on. Not recorded. */
   z.strictObject({
     ...cmd,
     kind: z.literal("push"),
@@ -71,8 +74,11 @@ export const input = z.discriminatedUnion("kind", [
     items: z.array(val),
     end: z.boolean().optional(),
   }),
+  /** For every node that waits for an event of this subject now (`core/event.wait`). */
+  z.strictObject({ ...cmd, kind: z.literal("event"), subject: z.string().min(1), value: val }),
   z.strictObject({ ...cmd, kind: z.literal("override"), stopId: id, port: z.string(), value: val }),
 ]);
+/** `accepted`: items, answers, or waits that took the event. `credit`: items that there is room for. */
 export const inputReply = z.object({ ...reply, accepted: count, credit: count });
 
 export const config = z.strictObject({
@@ -108,7 +114,7 @@ export const inspectTarget = z.union([
 ]);
 export const inspect = z.strictObject({
   executionId: id,
-  /** A sequence number: the value as it was then. */
+  /** Number of a record, as `at` of an answer gives it: the value as it was then. Needs a data folder. */
   at: count.optional(),
   target: inspectTarget,
   range: z.strictObject({ start: count, count }).optional(),
@@ -120,5 +126,6 @@ export const inspectReply = z.object({
   value: val,
   total: count.optional(),
   nextStart: count.optional(),
+  /** Number of the last record of the execution. Without a data folder 0. */
   at: count,
 });

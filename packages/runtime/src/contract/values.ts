@@ -103,11 +103,13 @@ export const waitInfo = z.object({
   prompt: z.string().optional(),
   /** JSON Schema of the answer. */
   schema: z.unknown().optional(),
+  /** Of the event that it waits for. */
+  subject: z.string().optional(),
   until: timestamp.optional(),
 });
 export type WaitInfo = z.infer<typeof waitInfo>;
 
-/** Stands in for a node in a `debug` or `dry` run. */
+/** Stands in for a node. */
 export const mock = z.object({
   outputs: z.record(z.string(), val).optional(),
   error: rtError.optional(),

@@ -42,6 +42,8 @@ export interface ExecutionSeed {
   readonly stopsAtEntry?: boolean;
   readonly standIns?: StandIns | undefined;
   readonly reuse?: Reuse | undefined;
+  /** Skips what acts outside. */
+  readonly isDry?: boolean;
   /** Left out: nothing is kept, and it ends with its process. */
   readonly journal?: ExecutionJournal;
   /** What was recorded of it by hosts that are gone, this host's claim included. */
@@ -137,6 +139,7 @@ export class Execution {
         past,
         standIns: seed.standIns,
         reuse: seed.reuse,
+        isDry: seed.isDry === true,
         unhandled: (error) => this.#unhandled(error),
         stopped: () => this.#hold(false),
         quiet: () => this.#quiet(),

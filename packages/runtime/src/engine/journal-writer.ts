@@ -160,6 +160,9 @@ export class JournalWriter {
     };
     this.#appendWith(came?.outputs, (out) => (out ? { ...record, out } : record));
   }
+  dropped(p: string, why: string): void {
+    this.journal.append({ k: "drop", p, why });
+  }
   left(stopId: string): void {
     this.journal.append({ k: "left", id: stopId });
   }

@@ -11,6 +11,8 @@ import type { StoredFrom, StoredTarget } from "../journal/records.ts";
 import { Reusable } from "../journal/reusable.ts";
 import { loadValue, loadValues, storeValue, storeValues } from "../journal/stored-values.ts";
 import { killLeftovers } from "../process/leftovers.ts";
+import { inspectPast, type InspectedPast } from "./control/inspect-past.ts";
+import type { InspectRequest } from "./control/inspect.ts";
 import type { StandInOptions } from "./control/stand-ins.ts";
 import { failureOf, type Execution } from "./execution.ts";
 import { valueStore } from "./journal-writer.ts";
@@ -38,6 +40,7 @@ interface Accepted {
   readonly priority: number;
   readonly deadline: number | undefined;
   readonly stopsAtEntry: boolean;
+  readonly isDry: boolean;
   readonly standIns: StandInOptions | undefined;
   readonly from: StoredFrom | undefined;
 }
@@ -91,7 +94,7 @@ export class Keeper<E extends Entry> {
   /** The execution is on the disk when it resolves. */
   async begin(accepted: Accepted): Promise<ExecutionJournal> {
     const store = await this.open();
-    const { id, target, plan, input, secrets, priority, deadline, stopsAtEntry, standIns, from } = accepted;
+    const { id, target, plan, input, secrets, priority, deadline, stopsAtEntry, isDry, standIns, from } = accepted;
     const { blueprint } = plan;
     const values = valueStore(this.#options.blobs, makeRedact(secrets));
     const stored = await storeValues(input, values);
@@ -106,6 +109,7 @@ export class Keeper<E extends Entry> {
         priority,
         ...(deadline === undefined ? {} : { deadline }),
         ...(stopsAtEntry ? { stopsAtEntry } : {}),
+        ...(isDry ? { isDry } : {}),
         ...(from ? { from } : {}),
         ...(standIns ? { standIns: await storeValue(standIns, values) } : {}),
       },
@@ -151,16 +155,24 @@ export class Keeper<E extends Entry> {
 
   /** What a new execution may take over from one of this folder. Rejects with `UNKNOWN_EXECUTION`, `JOURNAL`. */
   async source(executionId: string): Promise<{ reusable: Reusable; input: Values }> {
-    const place = (await this.open()).placeOf(executionId);
-    if (place === undefined) {
-      throw new RuntimeError(
-        "UNKNOWN_EXECUTION",
-        `Cannot run from "${executionId}": the data folder has no such execution, or has let it go; run from the start`,
-        { executionId },
-      );
-    }
+    const place = await this.#placeOf(executionId, "run from");
     const reusable = await readRecords(place, new Reusable());
     return { reusable, input: await loadValues(reusable.created?.input ?? {}, this.#options.blobs) };
+  }
+
+  /** What was so at its record `request.at`. Rejects with `UNKNOWN_EXECUTION` too. */
+  async inspectPast(executionId: string, request: InspectRequest): Promise<InspectedPast> {
+    return await inspectPast(await this.#placeOf(executionId, "inspect"), request, this.#options.blobs);
+  }
+
+  async #placeOf(executionId: string, what: string): Promise<string> {
+    const place = (await this.open()).placeOf(executionId);
+    if (place !== undefined) return place;
+    throw new RuntimeError(
+      "UNKNOWN_EXECUTION",
+      `Cannot ${what} "${executionId}": the data folder has no such execution, or has let it go`,
+      { executionId },
+    );
   }
 
   entries(): E[] {

@@ -31,7 +31,6 @@ type Input<K extends keyof RuntimeCommands> = RuntimeCommands[K]["input"];
 
 /** What `execute` can say and this version cannot do. Left out or empty is fine. */
 const LATER: Readonly<Record<string, string>> = {
-  from: "run it from its start",
   pool: "leave the pool out",
   version: "leave the version out: the stored one is run",
 };
@@ -135,7 +134,7 @@ async function begin(
       ...(request.priority === undefined ? {} : { priority: request.priority }),
       ...(request.deadline === undefined ? {} : { deadline: request.deadline }),
       ...(request.breakpoints === undefined ? {} : { breakpoints: request.breakpoints }),
-      mode: request.mode === "debug" ? "debug" : "run",
+      ...(request.mode === undefined ? {} : { mode: request.mode }),
       ...(pins === undefined ? {} : { pins: mapValues(pins, plainValues) }),
       ...(mocks === undefined
         ? {}
@@ -154,7 +153,6 @@ async function begin(
 }
 
 function refuseWhatIsLater(request: ExecuteRequest): void {
-  if (request.mode === "dry") throw notYet('execute in mode "dry"', 'leave the mode out, or give "run" or "debug"');
   for (const [option, wayOut] of Object.entries(LATER)) {
     const value = request[option as keyof ExecuteRequest];
     const isEmpty = value === undefined || (typeof value === "object" && Object.keys(value).length === 0);
@@ -177,8 +175,11 @@ async function cancel(
   request: Input<"runtime:cancel">,
 ): Promise<{ seq: number; state: ExecState }> {
   const { executionId, path, reason, graceMs } = request;
-  if (path !== undefined) throw notYet(`cancel "${path}" alone`, "leave the path out to cancel the whole execution");
-  controlFor(runtime, request);
+  const control = controlFor(runtime, request);
+  if (path !== undefined) {
+    control.cancel(path, reason, graceMs);
+    return { state: control.state, seq: control.seq };
+  }
   // Answered when it is under way: its end is an event, and may take as long as the grace.
   const ending = Promise.resolve(
     runtime.cancel(executionId, {

@@ -3,7 +3,6 @@ import type { ExecState, RuntimeCommands, Val } from "../contract.ts";
 import type { ExecutionControl } from "../engine/control/execution-control.ts";
 import { RuntimeError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
-import { notYet } from "./refusals.ts";
 
 type Input<K extends keyof RuntimeCommands> = RuntimeCommands[K]["input"];
 type Reply<K extends keyof RuntimeCommands> = RuntimeCommands[K]["reply"];
@@ -29,8 +28,7 @@ export function pause(runtime: Runtime, request: Input<"runtime:pause">): Reply<
 }
 
 export function resume(runtime: Runtime, request: Input<"runtime:resume">): Reply<"runtime:resume"> {
-  const { step, stopId, to } = request;
-  if (to !== undefined) throw notYet(`resume up to "${to}"`, 'set a breakpoint "before" it');
+  const { step, stopId } = request;
   const control = controlFor(runtime, request);
   if (step === undefined) control.resume(stopId);
   else control.step(step, stopId);
@@ -45,25 +43,33 @@ export function setBreakpoints(runtime: Runtime, request: Input<"runtime:breakpo
 
 export async function inspect(runtime: Runtime, request: Input<"runtime:inspect">): Promise<Reply<"runtime:inspect">> {
   const { executionId, ...what } = request;
-  if (what.at !== undefined) throw notYet("inspect a value as it was then", "leave `at` out: the value as it is now");
+  if (what.at !== undefined) {
+    const { seq } = runtime.execution(executionId);
+    return { seq, ...(await runtime.inspectPast(executionId, what)) };
+  }
   const control = runtime.control(executionId);
-  const found = await control.inspect(what);
-  return { seq: control.seq, at: control.seq, ...found };
+  const { seq, position: at } = control;
+  return { seq, at, ...(await control.inspect(what)) };
 }
 
 export function input(runtime: Runtime, request: Input<"runtime:input">): Reply<"runtime:input"> {
   const control = controlFor(runtime, request);
-  if (request.kind === "push") throw notYet("push items into a stream", "give them as an input of the Blueprint");
+  if (request.kind === "push") {
+    const { path, port, items, end } = request;
+    const pushed = control.push({ path, port, items: items.map(plain), end });
+    return { seq: control.seq, ...pushed };
+  }
   const value = plain(request.value);
+  if (request.kind === "event") {
+    return { accepted: control.happened(request.subject, value), credit: 0, seq: control.seq };
+  }
   if (request.kind === "answer") control.answer(request.waitId, value);
   else control.override(request.stopId, request.port, value);
   return { seq: control.seq, accepted: 1, credit: 0 };
 }
 
 export async function config(runtime: Runtime, request: Input<"runtime:config">): Promise<Reply<"runtime:config">> {
-  const { path, patch, ifHash, persist } = request;
-  if (persist)
-    throw notYet("write the change into the Blueprint's file", "leave `persist` out: it holds for this execution");
+  const { path, patch, ifHash } = request;
   const control = controlFor(runtime, request);
   const reply = await control.configure({ path, patch, ifHash });
   return { seq: control.seq, ...reply };

@@ -72,6 +72,7 @@ export class PastSteering {
         return;
       case "timer":
       case "settled":
+      case "drop":
         this.#steered.delete(record.p);
         for (const [id, stop] of this.#open) if (stop.p === record.p) this.#open.delete(id);
         return;

@@ -130,6 +130,13 @@ export class Past {
         this.forgetInside(record.p);
         return;
       }
+      case "drop": {
+        const past = this.#instance(record.p);
+        past.at = "final";
+        past.settled = { k: "settled", p: record.p, a: past.attempt, s: "cancelled", why: record.why };
+        this.#running.delete(record.p);
+        return;
+      }
       case "stop":
         // It stands still: whatever kills its host is another one.
         this.#running.delete(record.p);
@@ -142,21 +149,27 @@ export class Past {
       case "override":
         return;
       case "pause":
+        if (!this.pause) this.#pausedAt = ts;
         this.pause = record.reason === undefined ? {} : { reason: record.reason };
         return;
       case "resume":
+        if (this.pause) this.#pausedMs += ts - this.#pausedAt;
         this.pause = undefined;
         return;
       case "cancel":
         this.cancel = record;
-        if (!this.pause) this.#pausedAt = ts;
         return;
       case "terminal":
         this.terminal = record;
-        if (this.pause) this.#pausedMs += ts - this.#pausedAt;
         this.endedAt = ts;
         return;
     }
+  }
+
+  /** Since it began, pauses left out: the time without a host counts, as it does for every deadline. */
+  activeMs(now: number): number {
+    const end = this.pause ? this.#pausedAt : now;
+    return this.startedAt === undefined ? 0 : Math.max(0, end - this.startedAt - this.#pausedMs);
   }
 
   /** The records end here, and the execution had not: its host is gone. */
@@ -166,18 +179,28 @@ export class Past {
 
   /** Reads outputs, steps and heartbeats back. Rejects only when the storage fails otherwise than by losing a blob. */
   async load(blobs: BlobAccess): Promise<void> {
-  /** Since it began, pauses left out: the time without a host counts, as it does for every deadline. */
-  activeMs(now: number): number {
-    const end = this.pause ? this.#pausedAt : now;
-    return this.startedAt === undefined ? 0 : Math.max(0, end - this.startedAt - this.#pausedMs);
-  }
-
     await this.steering.load(blobs);
-    const work = this.#all();
+    const work = Array.from(this.instances(), ([, past]) => past);
     const one = async (): Promise<void> => {
       for (let past = work.pop(); past; past = work.pop()) await loadInstance(past, blobs);
     };
     await Promise.all(Array.from({ length: Math.min(LOADS, work.length) }, one));
+  }
+
+  find(path: string): InstancePast | undefined {
+    return this.#find(path)?.past;
+  }
+
+  /** All that are known, with their paths. */
+  *instances(): Generator<[path: string, past: InstancePast]> {
+    const work: [string, Branch][] = [["", this.#root]];
+    for (let next = work.pop(); next; next = work.pop()) {
+      const [path, { past, inside }] = next;
+      if (past) yield [path, past];
+      for (const [name, inner] of inside ?? []) {
+        work.push([path === "" || path.endsWith("[") ? `${path}${name}` : `${path}/${name}`, inner]);
+      }
+    }
   }
 
   /** Hands the past of an instance out, once. */
@@ -190,7 +213,7 @@ export class Past {
 
   /** Something of it was recorded. */
   knows(path: string): boolean {
-    return this.#find(path)?.past !== undefined;
+    return this.find(path) !== undefined;
   }
 
   /** It had ended, whether its past was handed out or not. */
@@ -247,16 +270,6 @@ export class Past {
     let at: Branch | undefined = this.#root;
     for (const part of partsOf(path)) at = at?.inside?.get(part);
     return at;
-  }
-
-  #all(): InstancePast[] {
-    const found: InstancePast[] = [];
-    const work = [this.#root];
-    for (let branch = work.pop(); branch; branch = work.pop()) {
-      if (branch.past) found.push(branch.past);
-      for (const inner of branch.inside?.values() ?? []) work.push(inner);
-    }
-    return found;
   }
 }
 

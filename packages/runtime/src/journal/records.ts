@@ -29,6 +29,8 @@ export interface Created {
   readonly deadline?: number;
   /** Stops before its first instance. */
   readonly stopsAtEntry?: true;
+  /** Skips what acts outside. */
+  readonly isDry?: true;
   /** Pins and mocks. */
   readonly standIns?: StoredValue;
   /** Whose results it may take over. */
@@ -125,6 +127,8 @@ export type ExecutionRecord =
   | { readonly k: "config"; readonly p: string; readonly value: StoredValue }
   | { readonly k: "pause"; readonly reason?: string }
   | { readonly k: "resume" }
+  /** An instance is cancelled, alone. */
+  | { readonly k: "drop"; readonly p: string; readonly why: string }
   /** From here on it ends as `s`, and no other way. */
   | { readonly k: "cancel"; readonly s: "failed" | "cancelled"; readonly error: RtError }
   | Terminal;

@@ -49,6 +49,7 @@ export class Reusable {
       case "cancel":
       case "claimed":
       case "count":
+      case "drop":
       case "heartbeat":
       case "left":
       case "pause":

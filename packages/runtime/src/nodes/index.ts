@@ -8,6 +8,7 @@ import { csvRead } from "./csv-read.ts";
 import { csvWrite } from "./csv-write.ts";
 import { dedupe } from "./dedupe.ts";
 import { delay } from "./delay.ts";
+import { eventWait } from "./event-wait.ts";
 import { fail } from "./fail.ts";
 import { fileList } from "./file-list.ts";
 import { fileRead } from "./file-read.ts";
@@ -17,6 +18,7 @@ import { filter } from "./filter.ts";
 import { hash } from "./hash.ts";
 import { html } from "./html.ts";
 import { httpRequest } from "./http-request.ts";
+import { inputStream } from "./input-stream.ts";
 import { inputWait } from "./input-wait.ts";
 import { jsonStream } from "./json-stream.ts";
 import { log } from "./log.ts";
@@ -46,6 +48,7 @@ export const coreNodes: readonly AnyNodeDef[] = [
   csvWrite,
   dedupe,
   delay,
+  eventWait,
   fail,
   fileList,
   fileRead,
@@ -55,6 +58,7 @@ export const coreNodes: readonly AnyNodeDef[] = [
   hash,
   html,
   httpRequest,
+  inputStream,
   inputWait,
   jsonStream,
   log,

@@ -1,8 +1,8 @@
 import { z } from "zod";
 
-import { parseDuration } from "../blueprint/build.ts";
 import { defineNode, port } from "../blueprint/define-node.ts";
 import { NodeError } from "../errors.ts";
+import { waitTimeout } from "./wait-timeout.ts";
 
 export const inputWait = defineNode({
   type: "core/input.wait",
@@ -27,18 +27,10 @@ export const inputWait = defineNode({
   effect: "pure",
   runsOn: "inline",
   async run({ config: { prompt, schema, timeout } }) {
-    const ms = timeout === undefined ? undefined : parseDuration(timeout);
-    if (timeout !== undefined && ms === undefined) {
-      throw new NodeError(`Cannot wait "${timeout}": it is not a duration; write 30m or 24h`, {
-        code: "CONFIG",
-        class: "config",
-        retryable: false,
-      });
-    }
     return {
       $wait: { for: "input" as const, schema: schema ?? true, ...(prompt === undefined ? {} : { prompt }) },
       state: null,
-      ...(ms === undefined ? {} : { timeoutMs: ms }),
+      ...waitTimeout(timeout),
     };
   },
   async resume({ config: { onTimeout, timeout } }, value) {

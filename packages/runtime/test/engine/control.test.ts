@@ -484,3 +484,47 @@ test("[R-CTL-1] an attempt that waits for a reader of its stream does not keep t
   control.resume();
   expect(await all.runtime.waitForCompletion(id)).toEqual({ sum: (500 * 499) / 2 });
 });
+
+test("[R-CTL-8] one instance is cancelled alone, with what is inside of it; what needs it is skipped, the rest goes on", async () => {
+  const gates = new Gate();
+  const all = benchOf([gates.def]);
+  const needs = (name: string): object => ({ uses: "test/take@1", in: { need: `${name}.out` } });
+  const each = {
+    uses: "core/forEach@1",
+    in: { items: "list.out" },
+    with: { key: "${ item }" },
+    body: { nodes: { x: gate, y: needs("x") }, outputs: { y: "y.out" } },
+  };
+  const list = { uses: "test/give@1", with: { value: ["p", "q"] } };
+  const id = await all.start({ a: gate, b: after("a"), c: needs("b"), list, each, d: gate });
+  await settled();
+  const control = all.runtime.control(id);
+  control.cancel("each[p]/x", "not this one");
+  control.cancel("b");
+  control.pause();
+  control.cancel("each[q]/y");
+  control.resume();
+  await settled();
+  expect(gates.aborted).toEqual(["each[p]/x"]);
+  expect(all.states(id)).toMatchObject({
+    a: "running",
+    b: "cancelled",
+    c: "skipped",
+    "each[p]/x": "cancelled",
+    "each[p]/y": "skipped",
+    "each[q]/y": "cancelled",
+  });
+  control.cancel("each");
+  await settled();
+  expect(all.states(id)).toMatchObject({ each: "cancelled", "each[q]/x": "cancelled", d: "running" });
+  for (const [path, code] of [
+    ["b", "E_STATE"],
+    ["each[p]/x", "E_STATE"],
+    ["nope", "INVALID_INPUT"],
+  ] as const) {
+    expect(() => control.cancel(path)).toThrow(expect.objectContaining({ code }));
+  }
+  gates.at("a").open();
+  gates.at("d").open();
+  expect(await all.runtime.waitForCompletion(id)).toEqual({});
+});

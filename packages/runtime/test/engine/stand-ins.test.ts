@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 
 import { settled } from "./fake-clock.ts";
-import { bench, blueprint, Gate, type Bench } from "./kit.ts";
+import { bench, blueprint, Gate, node, type Bench } from "./kit.ts";
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -110,4 +110,30 @@ test("[R-PIN-3] what does not fit is refused before anything runs", async () => 
     await expect(start(all, graph, options)).rejects.toMatchObject({ code: "INVALID_INPUT" });
   }
   expect(all.runtime.executions()).toEqual([]);
+});
+
+test("[R-PIN-4] a dry run skips what acts outside, unless a mock stands in; everything else runs", async () => {
+  const runs: string[] = [];
+  const noted = (type: string, effect: "write" | "idempotent" | "read") =>
+    node(type, (ctx) => (runs.push(ctx.path), { out: ctx.path }), { effect });
+  const all = benchOf([noted("write", "write"), noted("sure", "idempotent"), noted("read", "read")]);
+  const graph = {
+    read: { uses: "test/read@1" },
+    write: { uses: "test/write@1", in: { in: "read.out" } },
+    sure: { uses: "test/sure@1" },
+    mocked: { uses: "test/write@1" },
+    after: pass("mocked.out"),
+    harmless: { uses: "test/sure@1", effect: "write" },
+  };
+  const id = await start(
+    all,
+    graph,
+    { mode: "dry", mocks: { mocked: { outputs: { out: "mock" } } } },
+    {
+      outputs: { out: { type: "any", from: "after.out" } },
+    },
+  );
+  expect(await all.runtime.waitForCompletion(id)).toEqual({ out: "mock" });
+  expect(runs).toEqual(["read"]);
+  expect(all.states(id)).toMatchObject({ write: "skipped", sure: "skipped", mocked: "completed", harmless: "skipped" });
 });

@@ -116,7 +116,7 @@ test("[R-WAIT-4] a node may wait for a time and again, and keeps its state; `whe
 
 test("[R-WAIT-4] a wait that cannot be is a failure of its node", async () => {
   for (const [wait, code] of [
-    [{ $wait: { for: "event", subject: "x" } }, "NOT_YET"],
+    [{ $wait: { for: "event", subject: "x" } }, "INVALID_OUTPUT"],
     [{ $wait: { for: "time", until: 5 } }, "INVALID_OUTPUT"],
     [{ $wait: { for: "luck" } }, "INVALID_OUTPUT"],
   ] as const) {
@@ -126,4 +126,35 @@ test("[R-WAIT-4] a wait that cannot be is a failure of its node", async () => {
   const all = benchOf();
   const bad = { uses: "core/input.wait@1", with: { schema: { type: "nonsense" } } };
   await expect(all.run({ a: bad })).rejects.toMatchObject({ details: { error: { code: "CONFIG" } } });
+});
+
+test("[R-WAIT-5] an event goes to every node that waits for its subject, and to none that comes later; a time ends the wait", async () => {
+  const all = benchOf();
+  const wait = (subject: string, more: object = {}): object => ({
+    uses: "core/event.wait@1",
+    with: { subject, ...more },
+  });
+  const id = await all.start(
+    {
+      a: wait("paid"),
+      b: wait("paid"),
+      later: { ...wait("paid", { timeout: "1m", onTimeout: "late" }), after: ["a"] },
+      other: wait("sent", { timeout: "1s" }),
+      alert: { uses: "test/give@1", in: { in: "other.error" } },
+    },
+    { outputs: Object.fromEntries(["a", "b", "later"].map((name) => [name, { type: "any", from: `${name}.value` }])) },
+  );
+  await settled();
+  const { waits } = all.runtime.snapshot(id) as any;
+  expect(waits).toContainEqual({ waitId: "a~1", path: "a", for: "event", subject: "paid" });
+  const control = all.runtime.control(id);
+  expect(() => control.answer("a~1", 1)).toThrow(expect.objectContaining({ code: "E_STATE" }));
+  expect(control.happened("nothing", 1)).toBe(0);
+  control.pause();
+  expect(control.happened("paid", { order: 42 })).toBe(2);
+  control.resume();
+  await all.clock.move(2_000);
+  expect(all.states(id)).toMatchObject({ a: "completed", other: "failed", alert: "completed", later: "waiting" });
+  await all.clock.move(60_000);
+  expect(await all.runtime.waitForCompletion(id)).toEqual({ a: { order: 42 }, b: { order: 42 }, later: "late" });
 });

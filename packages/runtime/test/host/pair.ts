@@ -152,14 +152,19 @@ export interface Sides {
 }
 
 export async function sides(
-  options: Omit<RuntimeIPCOptions, "runtime" | "bus"> & { keep?: number } = {},
+  options: Omit<RuntimeIPCOptions, "runtime" | "bus"> & { keep?: number; hasData?: boolean } = {},
 ): Promise<Sides> {
-  const { keep, ...ipcOptions } = options;
+  const { keep, hasData, ...ipcOptions } = options;
   const dir = await mkdtemp(join(tmpdir(), "atomiton-host-"));
   for (const [name, text] of Object.entries(BLUEPRINTS)) await writeFile(join(dir, `${name}.blueprint.yaml`), text);
   const gates = new Gates();
   const faults: unknown[] = [];
-  const runtime = new Runtime({ dir, nodes: [gates.node, gates.monster], ...(keep === undefined ? {} : { keep }) });
+  const runtime = new Runtime({
+    dir,
+    nodes: [gates.node, gates.monster],
+    ...(keep === undefined ? {} : { keep }),
+    ...(hasData ? { dataDir: join(dir, ".data") } : {}),
+  });
   const host: RuntimeBus = new EventBus({
     contracts,
     role: "host",

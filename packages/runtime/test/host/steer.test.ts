@@ -9,8 +9,8 @@ const open: Sides[] = [];
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
 });
-async function setUp(): Promise<Sides> {
-  const all = await sides();
+async function setUp(options: Parameters<typeof sides>[0] = {}): Promise<Sides> {
+  const all = await sides(options);
   open.push(all);
   return all;
 }
@@ -153,4 +153,43 @@ test("[R-IPC-32] ifState refuses a command that comes at the wrong time, and a r
   expect(await bus.request("runtime:pause", pause)).toEqual(first);
   gates.open("w");
   await bus.next("runtime:completed", { where: { executionId }, since: "last" });
+});
+
+test("[R-IPC-33] items, events, a cancel of one instance, the past, runs from a node and dry runs, over the bus", async () => {
+  const { join, gates } = await setUp({ hasData: true });
+  const { client } = await join();
+  const inline = {
+    ...approve,
+    outputs: { list: { type: "any", from: "list.items" }, paid: { type: "any", from: "paid.value" } },
+    nodes: {
+      source: { uses: "core/input.stream@1" },
+      list: { uses: "core/collect@1", in: { items: "source.items" } },
+      paid: { uses: "core/event.wait@1", with: { subject: "paid" } },
+      gate: { uses: "test/gate@1", with: { name: "g" } },
+      file: { uses: "core/file.write@1", with: { path: "../never.txt" }, in: { content: "gate.value" } },
+    },
+  };
+  const execution = client.execute({ blueprint: { inline } });
+  await gates.reached("g");
+  await expect.poll(() => execution.push("source", "items", []).catch(() => "not yet")).toMatchObject({ accepted: 0 });
+  expect(await execution.push("source", "items", [1, 2])).toMatchObject({ accepted: 2 });
+  expect(await execution.push("source", "items", [3], true)).toMatchObject({ accepted: 1, credit: 0 });
+  await expect(execution.push("source", "items", [4])).rejects.toMatchObject({ code: "E_STATE" });
+  expect(await execution.happened("nobody", 1)).toBe(0);
+  expect(await execution.happened("paid", { by: "card" })).toBe(1);
+  expect(await execution.cancel({ path: "gate" })).toBe("running");
+  const result = { list: [1, 2, 3], paid: { by: "card" } };
+  expect(await execution).toEqual(result);
+  const whole = { path: "", what: "timeline" } as const;
+  expect(await execution.inspect(whole, { at: 1 })).toMatchObject({ at: 1, value: { v: { state: "queued" } } });
+
+  const from = { executionId: execution.executionId, at: ["gate"], reuse: "all-clean" as const };
+  const again = client.execute({ blueprint: { inline }, from, mode: "dry" });
+  await gates.reached("g");
+  gates.open("g");
+  await expect
+    .poll(() => again.push("source", "items", [3], true).catch(() => "not yet"))
+    .toMatchObject({ accepted: 1 });
+  // What waited was answered, and is not asked again; what reads a stream runs, and what writes is skipped.
+  expect(await again).toEqual({ ...result, list: [3] });
 });

@@ -233,3 +233,75 @@ test("[R-DUR-30] an execution that stops at its entry, and one that was paused, 
     await second.runtime.waitForCompletion(id);
   }
 });
+
+test("[R-DUR-33] an instance that was cancelled alone stays cancelled", async () => {
+  const gates = new Gate("gate", { obeys: false });
+  const first = host([gates.def]);
+  const id = await begin(first, { a: { uses: "test/gate@1" }, b: pass("a.out"), c: { uses: "test/gate@1" } }, {}, {});
+  await until(() => gates.waiting.length === 2);
+  const control = first.runtime.control(id);
+  control.cancel("a");
+  await control.stored();
+  gates.waiting.length = 0;
+  // Its host dies before it has obeyed.
+  const isDead = kill(first);
+  await first.clock.move(10_000);
+  await isDead;
+  const second = host([gates.def]);
+  expect(await second.runtime.recover()).toEqual([{ executionId: id }]);
+  await until(() => gates.waiting.length === 1);
+  gates.at("c").open();
+  await second.runtime.waitForCompletion(id);
+  expect(gates.begun).toEqual(["a", "c", "c"]);
+});
+
+test("[R-DUR-34] the past is read as it was at any record, of executions that run and that are over, and nothing changes", async () => {
+  const gates = new Gate();
+  const first = host([gates.def]);
+  const graph = {
+    a: give({ deep: [1, 2, 3] }),
+    b: { uses: "test/gate@1", in: { in: "a.out" } },
+    c: { uses: "test/fail@1" },
+  };
+  const more = { policy: { onFailure: "drain" } };
+  const id = await begin(first, graph, more, {});
+  await until(() => gates.waiting.length === 1);
+  const { runtime } = first;
+  const whole = { path: "", what: "timeline" } as const;
+  const at = runtime.control(id).position;
+  const now = await runtime.inspectPast(id, { at, target: whole });
+  expect(now).toMatchObject({ at, value: { v: { state: "running" } } });
+  expect((now.value as any).v.nodes).toContainEqual({ path: "b", s: "running", a: 1 });
+  expect(await runtime.inspectPast(id, { at: 2, target: whole })).toMatchObject({
+    value: { v: { state: "running", nodes: [] } },
+  });
+  expect(await runtime.inspectPast(id, { at: 1, target: whole })).toMatchObject({ value: { v: { state: "queued" } } });
+  expect(await runtime.inspectPast(id, { at, target: { path: "c", what: "error" } })).toMatchObject({
+    value: { v: { code: "BROKEN" } },
+  });
+  const seq = runtime.execution(id).seq;
+  gates.at("b").open({ out: "x".repeat(50_000) });
+  await runtime.waitForCompletion(id).catch(() => {});
+  await runtime.close();
+
+  const second = host([gates.def]);
+  await second.runtime.recover();
+  const past = (target: object, more: object = {}) =>
+    second.runtime.inspectPast(id, { at, target: target as never, ...more });
+  expect(await past({ path: "a", what: "out", port: "out" })).toMatchObject({ value: { v: { deep: [1, 2, 3] } } });
+  expect(await past({ path: "b", what: "timeline" })).toMatchObject({ value: { v: { s: "running" } } });
+  await expect(past({ path: "b", what: "out", port: "out" })).rejects.toMatchObject({ code: "INVALID_INPUT" });
+  await expect(past({ path: "b", what: "in" })).rejects.toMatchObject({ code: "INVALID_INPUT" });
+  const end = await second.runtime.inspectPast(id, {
+    at: 1_000_000,
+    target: { path: "b", what: "out", port: "out" },
+    range: { start: 49_990, count: 100 },
+  });
+  expect(end).toMatchObject({ value: { v: "x".repeat(10) }, total: 50_000 });
+  expect(end.at).toBeGreaterThan(at);
+  expect(second.runtime.execution(id)).toMatchObject({ state: "failed" });
+  expect(second.runtime.execution(id).seq).toBeGreaterThan(seq);
+  await expect(second.runtime.inspectPast("none", { at, target: whole })).rejects.toMatchObject({
+    code: "UNKNOWN_EXECUTION",
+  });
+});

@@ -1,14 +1,16 @@
 import type { Breakpoint, ExecState } from "../../contract.ts";
 import { isNodeError, RuntimeError } from "../../errors.ts";
 import type { Plan } from "../plan/plan.ts";
+import { cancelInstance } from "../run/ending.ts";
 import type { Scheduler } from "../run/scheduler.ts";
-import { isFinalExecution, RUNNING } from "../run/states.ts";
+import { isFinalExecution, isFinalNode, NODE_STATES, RUNNING } from "../run/states.ts";
+import { push, type PushRequest, type Pushed } from "../streams/pushes.ts";
 import type { Redact } from "../values/redact.ts";
 import { isAt } from "./breakpoints.ts";
 import type { ConfigReply, ConfigRequest } from "./config-edits.ts";
 import type { StepKind } from "./control.ts";
 import { inspect, type Inspected, type InspectRequest } from "./inspect.ts";
-import { attemptsIn, nodeAt } from "./locate.ts";
+import { attemptsIn, instanceAt, nodeAt } from "./locate.ts";
 
 /** A breakpoint, and whether it stands. */
 export type VerifiedBreakpoint = Breakpoint & { verified: boolean; message?: string };
@@ -104,6 +106,44 @@ export class ExecutionControl {
    */
   answer(waitId: string, value: unknown): void {
     this.#scheduler.waits.answer(waitId, value);
+  }
+
+  /** An event has come: every node that waits for its subject goes on. Returns how many did. */
+  happened(subject: string, value: unknown): number {
+    return this.#scheduler.waits.happened(subject, value);
+  }
+
+  /** Items for a node that takes them, as many as there is room for. Throws `INVALID_INPUT`, `E_STATE`. */
+  push(request: PushRequest): Pushed {
+    return push(this.#scheduler, request);
+  }
+
+  /** Cancels one instance, with what is inside of it. Throws `E_STATE` where it is over, `INVALID_INPUT` where it is none. */
+  cancel(path: string, reason = "cancelled by its user", graceMs?: number): void {
+    const place = this.#scheduler.root && instanceAt(this.#scheduler.root, path);
+    const state = place && NODE_STATES[place.scope.state[place.node.id]!];
+    if (!place && !nodeAt(this.#plan.root, path)) {
+      throw new RuntimeError("INVALID_INPUT", `Cannot cancel "${path}": the Blueprint has no such node`, { path });
+    }
+    if (!place || isFinalNode(place.scope.state[place.node.id]!) || isFinalExecution(this.state)) {
+      const why = place ? `it is ${state}` : "there is no such instance now";
+      throw new RuntimeError("E_STATE", `Cannot cancel "${path}": ${why}; cancel one that is not over`, {
+        path,
+        state,
+      });
+    }
+    this.#scheduler.journal?.dropped(path, reason);
+    cancelInstance(this.#scheduler, place.scope, place.node.id, reason, graceMs);
+    this.#scheduler.turn();
+  }
+
+  /** Number of the last record of it; 0 where nothing is kept. */
+  get position(): number {
+    return this.#scheduler.journal?.journal.position ?? 0;
+  }
+  /** Resolves when all of them are on the disk, or the journal is closed: then they were, or never will be. */
+  async stored(): Promise<void> {
+    await this.#scheduler.journal?.journal.durable()?.catch(() => undefined);
   }
 
   /**

@@ -33,8 +33,17 @@ export async function inspect(
   redact: Redact | undefined,
   request: InspectRequest,
 ): Promise<Inspected> {
-  const { target, range, depth = DEPTH, maxBytes = INLINE_BYTES } = request;
-  const { value, ref } = await read(scheduler, target);
+  const { value, ref } = await read(scheduler, request.target);
+  return shownAs(value, ref, redact, request);
+}
+
+/** The page that was asked for. */
+export function shownAs(
+  value: unknown,
+  ref: string,
+  redact: Redact | undefined,
+  { range, depth = DEPTH, maxBytes = INLINE_BYTES }: InspectRequest,
+): Inspected {
   const { page, ...more } = pageOf(value, range);
   return { value: toVal(page, ref, redact, { depth, maxBytes: Math.min(maxBytes, MAX_BYTES) }), ...more };
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Log, LogLevel, NodeContext, SpawnOptions } from "../../blueprint/define-node.ts";
 import { NodeError, RuntimeError } from "../../errors.ts";
 import { spawnGroup } from "../../process/spawn-group.ts";
+import { pushedTo } from "../streams/pushes.ts";
 import { emitItem, withStreams } from "../streams/streams.ts";
 import type { Attempt } from "./attempt.ts";
 import type { InstanceMemory } from "./scope.ts";
@@ -76,6 +77,10 @@ class Context implements NodeContext<any, any, any> {
     const attempt = this.#attempt;
     return (this.#emit ??= (port: PropertyKey, item: unknown) =>
       attempt.isOver ? lateEmit(attempt) : emitItem(attempt, String(port), item));
+  }
+
+  get pushed(): Of<"pushed"> {
+    return pushedTo(this.#attempt);
   }
 
   get progress(): Of<"progress"> {

@@ -28,9 +28,15 @@ export function cancelScope(scheduler: Scheduler, scope: Scope, reason: CancelRe
 }
 
 /** Ends one instance, which may be final, early. */
-export function cancelInstance(scheduler: Scheduler, scope: Scope, node: number, why: string): void {
+export function cancelInstance(
+  scheduler: Scheduler,
+  scope: Scope,
+  node: number,
+  why: string,
+  graceMs: number = GRACE_MS,
+): void {
   const attempt = scope.attempts.get(node);
-  if (attempt) abort(scheduler, attempt, new CancelReason("cancel", why, scheduler.host.clock.now(), GRACE_MS));
+  if (attempt) abort(scheduler, attempt, new CancelReason("cancel", why, scheduler.host.clock.now(), graceMs));
   else if (!isFinalNode(scope.state[node]!)) drop(scheduler, scope, node, why);
 }
 

@@ -1,5 +1,5 @@
 import type { Wait } from "../../blueprint/define-node.ts";
-import { NodeError, RuntimeError } from "../../errors.ts";
+import { NodeError } from "../../errors.ts";
 import { issuesText } from "../plan/expressions.ts";
 import type { Attempt } from "./attempt.ts";
 import { kindOf, takesAnything } from "./inputs.ts";
@@ -7,22 +7,15 @@ import type { Values } from "./scope.ts";
 
 const NONE: Values = Object.freeze({});
 
-/** A node that returned this goes on when what it waits for has come. Throws `NodeError` INVALID_OUTPUT, NOT_YET. */
+/** A node that returned this goes on when what it waits for has come. Throws `NodeError` INVALID_OUTPUT. */
 export function waitOf(attempt: Attempt, result: unknown): Wait<unknown> | undefined {
   if (typeof result !== "object" || result === null || !Object.hasOwn(result, "$wait")) return undefined;
   const wait = result as Wait<unknown>;
   const what = (wait.$wait as { for?: unknown } | null)?.for;
-  if (what === "event") {
-    throw new RuntimeError(
-      "NOT_YET",
-      `Cannot let "${attempt.path}" wait for an event: that is not there yet; wait for input or for a time`,
-    );
-  }
-  const isTold = what === "input" || (what === "time" && hasEnd(wait));
+  const isTold = what === "input" || what === "event" || (what === "time" && hasEnd(wait));
   if (!isTold || attempt.node.def.resume === undefined) {
-    throw wrong(
-      `Cannot let "${attempt.path}" wait: ${attempt.node.def.type} ${isTold ? "has no resume" : "does not say for what"}; see \`Wait\``,
-    );
+    const why = isTold ? "has no resume" : "does not say for what";
+    throw wrong(`Cannot let "${attempt.path}" wait: ${attempt.node.def.type} ${why}; see \`Wait\``);
   }
   return wait;
 }
@@ -30,7 +23,7 @@ export function waitOf(attempt: Attempt, result: unknown): Wait<unknown> | undef
 const hasEnd = ({ $wait, timeoutAt, timeoutMs }: Wait<unknown>): boolean =>
   ($wait as { until?: number }).until !== undefined || timeoutAt !== undefined || timeoutMs !== undefined;
 
-/** What a node returned and emitted, checked against its ports. Throws `NodeError` INVALID_OUTPUT, `RuntimeError` NOT_YET. */
+/** What a node returned and emitted, checked against its ports. Throws `NodeError` INVALID_OUTPUT. */
 export function collectOutputs(attempt: Attempt, result: unknown): Values {
   const { node } = attempt;
   const returned = result ?? NONE;

@@ -52,6 +52,8 @@ export interface ExecutionFacts {
   readonly standIns: StandIns | undefined;
   /** What it may take over from another execution. */
   readonly reuse: Reuse | undefined;
+  /** What acts outside is skipped, where no mock stands in for it. */
+  readonly isDry: boolean;
   /** A failure in the root scope that nobody handles. */
   unhandled(error: RtError): void;
   /** A stop that holds the whole execution. */

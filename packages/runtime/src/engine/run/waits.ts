@@ -67,6 +67,7 @@ export class Waits {
       for: what.for,
       ...(what.for === "input" && what.prompt !== undefined ? { prompt: what.prompt } : {}),
       ...(what.for === "input" ? { schema: what.schema } : {}),
+      ...(what.for === "event" ? { subject: what.subject } : {}),
       ...(until === undefined ? {} : { until }),
     };
     const takeBack =
@@ -85,7 +86,7 @@ export class Waits {
       const waiting = this.list().flatMap((info) => (info.for === "input" ? [info.waitId] : []));
       throw new RuntimeError(
         "E_STATE",
-        `Cannot answer "${waitId}": ${open ? "it waits for a time, not for an answer" : (this.#over.get(waitId) ?? "nothing waits under this id")}; waiting now: ${waiting.join(", ") || "nothing"}`,
+        `Cannot answer "${waitId}": ${open ? `it waits for ${open.info.for === "time" ? "a time" : "an event"}, not for an answer` : (this.#over.get(waitId) ?? "nothing waits under this id")}; waiting now: ${waiting.join(", ") || "nothing"}`,
         { waitId, waiting },
       );
     }
@@ -101,6 +102,13 @@ export class Waits {
       );
     }
     done(value);
+  }
+
+  /** An event of this subject has come: how many waited for it. */
+  happened(subject: string, value: unknown): number {
+    const waiting = [...this.#open.values()].filter(({ info }) => info.for === "event" && info.subject === subject);
+    for (const { done } of waiting) done(value);
+    return waiting.length;
   }
 
   /** The instance waits no more: it was cancelled. */

@@ -52,6 +52,10 @@ export class StreamQueue {
     if (full) this.#wasFull = true;
     return full;
   }
+  /** Its last item has come. */
+  get isEnded(): boolean {
+    return this.#hasEnded;
+  }
   /** Nothing will come any more. */
   get isDone(): boolean {
     return this.#hasEnded && this.#count === 0;
