@@ -131,7 +131,7 @@ test("[ST-STEER-3] says what it waits for while it is pausing, and need not wait
   await state(page, "Paused");
   await button(page, "Resume").click();
   await state(page, "Completed");
-  await details(page).getByText("rested").waitFor();
+  await details(page).getByText("rested with 0").waitFor();
 });
 
 test("[ST-STEER-4] [ST-STEER-5] stops at item N of a loop by a condition, takes an edited value, goes on with it", async () => {
@@ -379,7 +379,7 @@ test("[ST-STEER-10] a page that may only run and look has no buttons to steer, s
     await page.keyboard.press("F8");
     await state(page, "Running");
     // The page has asked what it may do, and nothing else that it may not.
-    expect(denied).toEqual(["DENIED", "DENIED"]);
+    expect(new Set(denied)).toEqual(new Set(["DENIED"]));
   } finally {
     await Promise.all(contexts.splice(0).map((context) => context.close()));
     await sockets.close();
