@@ -281,6 +281,44 @@ test("[R-ENG-46] shares the host's slots: higher priority first, equals in turn,
   expect(order).toEqual(["low1", "low1", "high", "high", "high", "low1", "low2", "low2", "low2"]);
 });
 
+test("[R-ENG-46] a big execution does not keep a small one waiting, whether its nodes wait or not", async () => {
+  const gate = new Gate();
+  const { runtime, clock, of } = bench([gate.def], { concurrency: 4 });
+  undo.push(() => runtime.close());
+  const big = (uses: string, count: number): object => ({
+    list: { uses: "core/transform@1", with: { expression: `[1..${count}]` } },
+    each: {
+      uses: "core/forEach@1",
+      in: { items: "list.value" },
+      with: { concurrency: 1_000 },
+      body: { nodes: { a: { uses } }, outputs: {} },
+    },
+  });
+  const wide = { policy: { concurrency: 1_000 } };
+  const small = { a: { uses: "test/gate@1" }, b: { uses: "test/gate@1", after: ["a"] } };
+  await runtime.execute({ inline: blueprint(big("test/gate@1", 500), wide) }, {}, { executionId: "big" });
+  while (gate.waiting.length < 4) await clock.move(0);
+  await runtime.execute({ inline: blueprint(small) }, {}, { executionId: "small" });
+  const before = gate.begun.length;
+  while (runtime.execution("small").state !== "completed") {
+    (gate.waiting.find(({ ctx }) => ctx.executionId === "small") ?? gate.waiting[0]!).open();
+    await clock.move(0);
+  }
+  // Its own two, and a few of the other: they share slots one by one, not by how much each could use.
+  expect(gate.begun.length - before).toBeLessThanOrEqual(8);
+  await runtime.cancel("big");
+
+  // Nothing of it ever waits: the event loop is shared as well.
+  await runtime.execute({ inline: blueprint(big("test/give@1", 10_000), wide) }, {}, { executionId: "busy" });
+  while (of("runtime:state", "busy").length < 3) await new Promise((resolve) => setImmediate(resolve));
+  const id = await runtime.execute({
+    inline: blueprint({ a: { uses: "test/give@1" }, b: { uses: "test/give@1", after: ["a"] } }),
+  });
+  await runtime.waitForCompletion(id);
+  expect(runtime.execution("busy").state).toBe("running");
+  await runtime.waitForCompletion("busy");
+});
+
 test("[R-ENG-46] holds a named lock for one attempt at a time, over all executions", async () => {
   const gate = new Gate();
   const gpu = { ...gate.def, resources: { exclusive: "gpu:0" } };

@@ -30,10 +30,10 @@ function graphOf(kinds: readonly Kind[]): { nodes: Record<string, object>; outpu
     nodes[`s${at}`] = source(kind, `s${at}`);
     nodes[`h${at}`] = { uses: "test/give@1", in: { in: `s${at}.error` } };
   });
-  for (const mode of ["all", "any", "zip"]) {
+  for (const mode of ["all", "any", "zip", "race"]) {
     nodes[mode] = { uses: "core/merge@1", in: { items: names.map((name) => `${name}.out`) }, with: { mode } };
   }
-  return { nodes, outputs: { all: "all.value", any: "any.value", zip: "zip.value" } };
+  return { nodes, outputs: { all: "all.value", any: "any.value", zip: "zip.value", race: "race.value" } };
 }
 
 function wantedOf(kinds: readonly Kind[]): Record<string, unknown> {
@@ -41,6 +41,10 @@ function wantedOf(kinds: readonly Kind[]): Record<string, unknown> {
   return {
     all: values,
     ...(values.length > 0 ? { any: values[0] } : {}),
+    // Pins are there before anything runs; then the others come in their order.
+    ...(values.length > 0
+      ? { race: [`s${kinds.includes("pinned") ? kinds.indexOf("pinned") : kinds.indexOf("completed")}`] }
+      : {}),
     ...(values.length === kinds.length ? { zip: [values.flat()] } : {}),
   };
 }
