@@ -354,6 +354,12 @@ test("[R-CLI-16] nodes lists node types and documents one, the user's own includ
   );
   const json = await start("nodes", "core/csv.read@1", "--json").ended;
   expect(JSON.parse(json.stdout)).toMatchObject({ type: "core/csv.read", effect: "read" });
+  expect(one.stdout).toMatch(/In a file\n +read:\n +uses: core\/csv.read@1\n +in: /);
+  // Of a package that is installed when needed.
+  expect(list.stdout).toMatch(/not installed[^]*core\/image\.\* +npm install @atomiton\/nodes-image/);
+  const missing = await start("nodes", "core/image.resize").ended;
+  expect(missing.code).toBe(2);
+  expect(missing.stderr).toContain("which is not installed; run: npm install @atomiton/nodes-image");
   const own = await start("nodes", "acme/words.count", "--nodes", join(root, "examples/custom-node/word-count.ts"))
     .ended;
   expect(own.stdout).toContain("acme/words.count@1.0.0  Count words");
