@@ -161,7 +161,7 @@ test("[ST-5] runs, shows states, progress and logs as they come, and the result 
   const page = await openPage(served.address);
   await openBlueprint(page, "Slow loop");
   await run(page);
-  await until(page, "each/rest", "running");
+  await until(page, "each/rest", "waiting");
   await state(page, "Running").waitFor();
   expect(await node(page, "sum").getAttribute("data-state")).toBe("pending");
   const early = await percent(page);
@@ -197,7 +197,7 @@ test("[ST-7] cancels: the run and every node that was at work end as cancelled",
   const page = await openPage(served.address);
   await openBlueprint(page, "Long loop");
   await run(page);
-  await until(page, "each/rest", "running");
+  await until(page, "each/rest", "waiting");
   await page.getByRole("button", { name: "Cancel", exact: true }).click();
   await state(page, "Cancelled").waitFor();
   await until(page, "each", "cancelled");
@@ -226,11 +226,11 @@ test("[ST-9] two pages see the same run; either may cancel it", async () => {
   const one = await openPage(served.address);
   await openBlueprint(one, "Long loop");
   await run(one);
-  await until(one, "each/rest", "running");
+  await until(one, "each/rest", "waiting");
   const token = new URL(served.address).hash.slice(1);
   const two = await openPage(`${one.url()}&${token}`);
   await state(two, "Running").waitFor();
-  await until(two, "each/rest", "running");
+  await until(two, "each/rest", "waiting");
   await two.getByRole("button", { name: "Cancel", exact: true }).click();
   await state(one, "Cancelled").waitFor();
   await state(two, "Cancelled").waitFor();
@@ -377,7 +377,7 @@ test("[ST-18] when the host dies in the middle of a run, the page stands still, 
   const page = await openPage(own.address);
   await openBlueprint(page, "Long loop");
   await run(page);
-  await until(page, "each/rest", "running");
+  await until(page, "each/rest", "waiting");
   await own.end("SIGKILL");
   const bar = page.getByRole("region", { name: "Execution" });
   await bar.getByText("unknown since the host left").waitFor();
@@ -421,7 +421,7 @@ test.each([1280, 390])("[ST-45] at %i px a card can be read, and what is at work
   // A card of 204 px holds text of 13 and 11 px.
   expect((card.width / 204) * 11).toBeGreaterThan(9);
   await run(page);
-  await until(page, "s8", "running");
+  await until(page, "s8", "waiting");
   const frame = (await page.getByRole("region", { name: "Graph" }).boundingBox())!;
   await expect
     .poll(async () => {

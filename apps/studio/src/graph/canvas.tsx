@@ -1,4 +1,5 @@
 /** The graph of the open Blueprint. Nodes and wires are laid out once a Blueprint; what they show, each reads itself. */
+import type { NodeState } from "@atomiton/runtime/contract";
 import {
   Background,
   BackgroundVariant,
@@ -199,11 +200,12 @@ function placesOf({ boxes }: GraphLayout): ReadonlyMap<string, Place> {
   return places;
 }
 
-/** The first node that is at work; once the run has failed, the one that failed. */
+/** The first node that is at work, else the first that waits; once the run has failed, the one that failed. */
 function activeIn(execution: Execution | undefined, places: ReadonlyMap<string, Place>): string | undefined {
   if (execution === undefined) return undefined;
-  const wanted = execution.state === "failed" ? "failed" : "running";
-  for (const path of places.keys()) if (execution.nodes.get(path)?.state === wanted) return path;
+  const wanted: readonly NodeState[] = execution.state === "failed" ? ["failed"] : ["running", "waiting"];
+  for (const state of wanted)
+    for (const path of places.keys()) if (execution.nodes.get(path)?.state === state) return path;
   return undefined;
 }
 
