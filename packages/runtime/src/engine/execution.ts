@@ -8,6 +8,7 @@ import type { ExecState, NodeState, RuntimeMessage, RuntimeState } from "../cont
 import { RuntimeError, type RtError } from "../errors.ts";
 import type { ExecutionJournal } from "../journal/execution-journal.ts";
 import type { Past } from "../journal/past.ts";
+import { alarm } from "./alarm.ts";
 import type { StepKind } from "./control/control.ts";
 import { ExecutionControl } from "./control/execution-control.ts";
 import { runningIn } from "./control/locate.ts";
@@ -201,7 +202,7 @@ export class Execution {
     this.#active.start();
     if (deadline !== undefined) {
       const expire = (): void => this.#expire("its deadline has passed");
-      this.#timers.push(host.clock.after(Math.max(0, deadline - host.clock.now()), expire));
+      this.#timers.push(alarm(host.clock, deadline, expire, { isSpan: false }));
     }
     this.#hasBegun = true;
     if (past?.pause) this.#hold(false);

@@ -6,7 +6,10 @@ export class FakeClock implements Clock {
   #order = 0;
   readonly #timers = new Map<number, { at: number; run: () => void }>();
 
-  now = (): number => this.#now;
+  /** What the wall clock was set by. */
+  #set = 0;
+
+  now = (): number => this.#now + this.#set;
   monotonic = (): number => this.#now;
   get waiting(): number {
     return this.#timers.size;
@@ -25,6 +28,11 @@ export class FakeClock implements Clock {
   }
   endOfTick(run: () => void): void {
     queueMicrotask(run);
+  }
+
+  /** The wall clock is set forward or back; timers do not see it. */
+  set(ms: number): void {
+    this.#set += ms;
   }
 
   /** Runs what is due, in order of time, and lets promises settle after each. */

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 
 import type { WaitInfo } from "../../src/contract.ts";
+import { systemClock } from "../../src/engine/clock.ts";
 import { settled } from "./fake-clock.ts";
 import { bench, node, type Bench } from "./kit.ts";
 
@@ -157,4 +158,67 @@ test("[R-WAIT-5] an event goes to every node that waits for its subject, and to 
   expect(all.states(id)).toMatchObject({ a: "completed", other: "failed", alert: "completed", later: "waiting" });
   await all.clock.move(60_000);
   expect(await all.runtime.waitForCompletion(id)).toEqual({ a: { order: 42 }, b: { order: 42 }, later: "late" });
+});
+
+test("[R-WAIT-6] a clock that is set back makes no span longer; one set forward, as by sleep, ends what is due within a minute", async () => {
+  const hour = 3_600_000;
+  const noon = node("noon", (ctx) => ({ $wait: { for: "time", until: ctx.config.at }, state: null }), {
+    resume: async () => ({ out: "noon" }),
+  } as never);
+  const flaky = node("flaky", (ctx) => {
+    if (ctx.attempt === 1) throw new Error("once");
+    return { out: "again" };
+  });
+  const retry = { attempts: 2, on: ["internal"], initial: "1h", max: "1h", jitter: "none" };
+  const start = async (): Promise<[Bench, string]> => {
+    const all = benchOf([noon, flaky]);
+    const until = all.clock.now() + 2 * hour;
+    const ask = { uses: "core/input.wait@1", with: { timeout: "1h", onTimeout: "nobody" } };
+    const graph = { ask, flaky: { uses: "test/flaky@1", retry }, noon: { uses: "test/noon@1", with: { at: until } } };
+    const id = await all.start(graph);
+    await settled();
+    await settled();
+    return [all, id];
+  };
+  const [back, first] = await start();
+  back.clock.set(-8 * hour);
+  await back.clock.move(hour + 1);
+  expect(back.states(first)).toMatchObject({ ask: "completed", flaky: "completed", noon: "waiting" });
+  await back.clock.move(8 * hour);
+  expect(back.states(first)["noon"]).toBe("waiting");
+  await back.clock.move(hour);
+  await back.runtime.waitForCompletion(first);
+
+  const [asleep, second] = await start();
+  asleep.clock.set(8 * hour);
+  await asleep.clock.move(60_000);
+  await asleep.runtime.waitForCompletion(second);
+  expect(asleep.states(second)).toMatchObject({ ask: "completed", flaky: "completed", noon: "completed" });
+  expect(asleep.clock.waiting).toBe(0);
+});
+
+test("[R-WAIT-6] ten thousand timers that are due at once all fire, once", async () => {
+  let due = 0;
+  const runs = new Map<string, number>();
+  const timed = node("timed", () => ({ $wait: { for: "time", until: due }, state: null }), {
+    resume: async (ctx: any) => (runs.set(ctx.idempotencyKey, (runs.get(ctx.idempotencyKey) ?? 0) + 1), { out: 1 }),
+  } as never);
+  // Real timers: that so many of them fire together is what is asked.
+  const all = benchOf([timed], { clock: systemClock });
+  const items = Array.from({ length: 1_000 }, (_, index) => index);
+  const graph = {
+    list: { uses: "test/give@1", with: { value: items } },
+    each: {
+      uses: "core/forEach@1",
+      in: { items: "list.out" },
+      with: { concurrency: 1_000 },
+      body: { nodes: { x: { uses: "test/timed@1" } }, outputs: { x: "x.out" } },
+    },
+  };
+  due = systemClock.now() + 2_000;
+  const ids = await Promise.all(items.slice(0, 10).map(() => all.start(graph)));
+  await Promise.all(ids.map((id) => all.runtime.waitForCompletion(id)));
+  expect(runs.size).toBe(10_000);
+  expect([...runs.values()].every((times) => times === 1)).toBe(true);
+  expect(systemClock.now()).toBeGreaterThanOrEqual(due);
 });

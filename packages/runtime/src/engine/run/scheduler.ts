@@ -7,6 +7,7 @@
 import type { Blueprint } from "../../blueprint/model.ts";
 import type { RtError } from "../../errors.ts";
 import type { Past } from "../../journal/past.ts";
+import { alarm } from "../alarm.ts";
 import { Breakpoints, type SteeringMemory } from "../control/breakpoints.ts";
 import { ConfigEdits } from "../control/config-edits.ts";
 import { Control } from "../control/control.ts";
@@ -275,15 +276,12 @@ export class Scheduler {
 
   /** The same instance once more, at that time. */
   againAt(scope: Scope, node: number, at: number): void {
-    const { clock } = this.host;
-    scope.timers.set(
-      node,
-      clock.after(Math.max(0, at - clock.now()), () => {
-        scope.timers.delete(node);
-        this.arrive(scope, node);
-        this.turn();
-      }),
-    );
+    const again = (): void => {
+      scope.timers.delete(node);
+      this.arrive(scope, node);
+      this.turn();
+    };
+    scope.timers.set(node, alarm(this.host.clock, at, again, { isSpan: true }));
   }
 
   /** One of the tokens that `target` waits for. */

@@ -7,6 +7,7 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import type { Wait } from "../../blueprint/define-node.ts";
 import type { WaitInfo } from "../../contract.ts";
 import { NodeError, RuntimeError } from "../../errors.ts";
+import { alarm } from "../alarm.ts";
 import type { Recorder } from "../told/recorder.ts";
 import { pathOf, type Scope } from "./scope.ts";
 
@@ -73,9 +74,11 @@ export class Waits {
     const takeBack =
       until === undefined
         ? undefined
-        : this.#clock.after(Math.max(0, until - this.#clock.now()), () => end("its time was over", undefined));
+        : alarm(this.#clock, until, () => end("its time was over", undefined), {
+            isSpan: what.for !== "time" || what.until === undefined,
+          });
     this.#open.set(waitId, { info, validate, done: (value) => end("it was answered", value), takeBack });
-    this.#recorder.waits(this.list());
+    this.#recorder.waits(() => this.list());
     return count;
   }
 
@@ -122,7 +125,7 @@ export class Waits {
     this.#open.delete(waitId);
     this.#over.set(waitId, how);
     if (this.#over.size > KEPT) this.#over.delete(this.#over.keys().next().value!);
-    this.#recorder.waits(this.list());
+    this.#recorder.waits(() => this.list());
   }
 
   /** The same again when the instance runs anew in another host: its path, and which of its waits this is. */

@@ -6,7 +6,7 @@ const DELTA_LIMIT = 256;
 export interface Delta {
   state: ExecState | undefined;
   stops: StopInfo[] | undefined;
-  waits: WaitInfo[] | undefined;
+  waits: (() => WaitInfo[]) | undefined;
   readonly nodes: DeltaNode[];
 }
 export type DeltaNode = { path: string; s: NodeState; a: number; t: number; why?: string };

@@ -117,9 +117,9 @@ export class Recorder {
     if (!this.#isOver) this.#deltas.last().stops = stops;
   }
 
-  /** All open waits, as they are now. */
-  waits(waits: WaitInfo[]): void {
-    if (!this.#isOver) this.#deltas.last().waits = this.cleanWaits(waits);
+  /** All open waits, as they are when that is told: asked for then, for they may be many. */
+  waits(waits: () => WaitInfo[]): void {
+    if (!this.#isOver) this.#deltas.last().waits = waits;
   }
 
   /** Prompts and schemas without secrets. */
@@ -142,7 +142,7 @@ export class Recorder {
       if (delta.state !== undefined) data.state = delta.state;
       if (delta.nodes.length > 0) data.nodes = delta.nodes;
       if (delta.stops) data.stops = delta.stops;
-      if (delta.waits) data.waits = delta.waits;
+      if (delta.waits) data.waits = this.cleanWaits(delta.waits());
       this.#options.tell({ type: "runtime:state", data });
     }
   }
