@@ -104,6 +104,12 @@ export function buildBlueprint(value: unknown, source: Source, file: string, rep
     }
     return parsed;
   };
+  /** A setting `schema: "#row"` is the type of that name. */
+  const settings = (given: Record<string, unknown>, path: Path): Record<string, unknown> => {
+    const { schema } = given;
+    if (typeof schema !== "string" || !schema.startsWith("#")) return given;
+    return { ...given, schema: schemaOfType(portType(schema, path), types) };
+  };
   const duration = (text: string, path: Path): number => {
     const ms = parseDuration(text) ?? 0;
     if (ms > MAX_DURATION_MS)
@@ -123,7 +129,7 @@ export function buildBlueprint(value: unknown, source: Source, file: string, rep
       id,
       uses: usesOf(decl.uses),
       in: wires,
-      with: decl.with ?? {},
+      with: settings(decl.with ?? {}, [...path, "with", "schema"]),
       after: after.map((text, i) =>
         afterOf(text, source.locate(Array.isArray(decl.after) ? [...path, "after", i] : [...path, "after"])),
       ),

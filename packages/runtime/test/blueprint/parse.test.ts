@@ -206,6 +206,17 @@ test("[R-BP-10] keeps the position of every node, wire and configured value", ()
   ]);
 });
 
+test("[R-BP-16] a setting `schema` may name one of the types, which has to be there", () => {
+  const types = `types:\n  row: { type: object, properties: { tag: { $ref: "#tag" } } }\n  tag: { type: string }\n`;
+  const nodes = (name: string): string => `nodes:\n  a: { uses: core/validate@1, with: { schema: "${name}" } }\n`;
+  const { schema } = ok(`${HEAD}${types}${nodes("#row")}`).nodes.get("a")!.with;
+  expect(schema).toMatchObject({ type: "object", $defs: { tag: { type: "string" } } });
+  const { problems } = parseBlueprint(`${HEAD}${types}${nodes("#rwo")}`);
+  expect(problems.map(({ code, where, message }) => [code, where, message])).toEqual([
+    ["SCHEMA", "nodes.a.with.schema", expect.stringContaining('did you mean "row"?')],
+  ]);
+});
+
 test("[R-BP-11] repeats a value by an alias", () => {
   const blueprint = ok(
     `${HEAD}nodes:\n  a: { uses: test/text@1, with: &w { prefix: x, deep: { label: y } } }\n  b: { uses: test/text@1, with: *w }\n`,

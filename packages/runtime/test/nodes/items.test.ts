@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { expect, test } from "vitest";
 
+import { Runtime } from "../../src/runtime.ts";
 import { run } from "./core.ts";
 
 test("[R-NODE-70] core/pick-fields keeps, orders and renames fields, and names the item that lacks one", async () => {
@@ -97,6 +98,26 @@ test("[R-NODE-73] core/validate divides items by a JSON Schema and says which fi
   await expect(run("validate", { in: { items }, config: { schema: { type: "row" } } })).rejects.toMatchObject({
     error: { code: "CONFIG", class: "config" },
   });
+});
+
+test("[R-NODE-73] core/validate takes a type of its Blueprint by name", async () => {
+  const runtime = new Runtime();
+  const inline = {
+    apiVersion: "atomiton.dev/v1",
+    kind: "Blueprint",
+    id: "v",
+    name: "V",
+    types: { row: { type: "object", properties: { tag: { $ref: "#tag" } } }, tag: { type: "string" } },
+    inputs: { rows: { type: "list<any>" } },
+    outputs: { good: { type: "any", from: "good.items" } },
+    nodes: {
+      check: { uses: "core/validate@1", in: { items: "$inputs.rows" }, with: { schema: "#row" } },
+      good: { uses: "core/collect@1", in: { items: ["check.valid"] } },
+    },
+  };
+  const id = await runtime.execute({ inline }, { rows: [{ tag: "x" }, { tag: 5 }, {}] });
+  expect(await runtime.waitForCompletion(id)).toEqual({ good: [{ tag: "x" }, {}] });
+  await runtime.close();
 });
 
 test("[R-NODE-74] core/assert passes its value on where the condition is true, and fails with its message", async () => {
