@@ -116,6 +116,30 @@ test("[R-CTL-2] pause now ends what may be repeated, without using up a retry, a
   expect(writes.begun).toEqual(["w"]);
 });
 
+test("[R-CTL-2] what left its stop and waits for a slot is not lost by pause now", async () => {
+  const gates = new Gate();
+  const all = benchOf([gates.def]);
+  const nodes = { a: gate, b: gate };
+  const more = { policy: { concurrency: 1 } };
+  const stop = { id: "b1", at: "before" as const, path: "a", suspend: "scope" as const, enabled: true };
+  const id = await all.runtime.execute({ inline: blueprint(nodes, more) }, {}, { breakpoints: [stop] });
+  await settled();
+  const control = all.runtime.control(id);
+  // It stands still, and `b` has the only slot.
+  expect(gates.paths).toEqual(["b"]);
+  control.resume(all.of("runtime:breakpoint", id).find((data) => data.op === "hit")!.stop.stopId);
+  control.pause("now");
+  await settled();
+  control.resume();
+  await settled();
+  for (let at = 0; at < 2; at++) {
+    for (const { open: end } of gates.waiting.slice()) end();
+    await settled();
+  }
+  await all.clock.move(60_000);
+  expect(all.states(id)).toEqual({ a: "completed", b: "completed" });
+});
+
 test("[R-CTL-3] backoffs run on while it is paused and make the node ready, no more", async () => {
   const gates = new Gate();
   const all = benchOf([gates.def]);

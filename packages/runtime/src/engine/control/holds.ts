@@ -43,7 +43,8 @@ export class Holds {
       for (const attempt of attemptsIn(this.#scheduler.root)) {
         const { scope, node, stop } = attempt;
         const mayRepeat = node.kind === "node" && node.effect !== "write" && !hasFlowed(scope, node);
-        if (mayRepeat && !stop) attempt.abort(reason);
+        // What was released and has not begun yet waits among the ready ones.
+        if (mayRepeat && !stop && !attempt.isReleased) attempt.abort(reason);
       }
     }
     this.#scheduler.turn();
