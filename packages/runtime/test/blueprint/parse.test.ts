@@ -206,7 +206,7 @@ test("[R-BP-10] keeps the position of every node, wire and configured value", ()
   ]);
 });
 
-test("[R-BP-16] a setting `schema` may name one of the types, which has to be there", () => {
+test("[R-BP-18] a setting `schema` may name one of the types, which has to be there", () => {
   const types = `types:\n  row: { type: object, properties: { tag: { $ref: "#tag" } } }\n  tag: { type: string }\n`;
   const nodes = (name: string): string => `nodes:\n  a: { uses: core/validate@1, with: { schema: "${name}" } }\n`;
   const { schema } = ok(`${HEAD}${types}${nodes("#row")}`).nodes.get("a")!.with;
