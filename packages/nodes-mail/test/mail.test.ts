@@ -174,7 +174,7 @@ test("[MAIL-4] no server, one that says nothing, and abort end it; the socket is
   await connected;
   controller.abort(new Error("enough"));
   await expect(sending).rejects.toThrow("enough");
-  await expect.poll(() => sockets).toBe(0);
+  await expect.poll(() => sockets, { timeout: 10_000 }).toBe(0);
   await new Promise((resolve) => silent.close(resolve));
   await expect(runNode(emailSend, { config: { ...MAIL, port } })).rejects.toMatchObject({
     error: { code: expect.stringMatching(/^E(CONNECTION|SOCKET|CONNREFUSED)$/), class: "network", retryable: true },

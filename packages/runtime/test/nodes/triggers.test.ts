@@ -82,7 +82,7 @@ test("[R-NODE-83] core/file.watch tells files that are added, changed and remove
   expect(seen).toEqual(["added new.csv", "changed old.csv", "removed old.csv"]);
   controller.abort(new Error("enough"));
   await expect(watching).rejects.toThrow("enough");
-  await vi.waitFor(() => expect(handles()).toBeLessThanOrEqual(before));
+  await vi.waitFor(() => expect(handles()).toBeLessThanOrEqual(before), 10_000);
   await expect(run("file.watch", { cwd, config: { path: "new.csv" } })).rejects.toMatchObject({
     error: { code: "ENOTDIR" },
   });
@@ -199,5 +199,5 @@ test("[R-NODE-85] core/webhook bounds what waits, and gives its port and sockets
   controller.abort(new Error("enough"));
   await expect(running).rejects.toThrow("enough");
   await closed;
-  await vi.waitFor(() => expect(handles()).toBeLessThanOrEqual(before + 1));
+  await vi.waitFor(() => expect(handles()).toBeLessThanOrEqual(before + 1), 10_000);
 });
