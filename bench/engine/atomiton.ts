@@ -53,12 +53,12 @@ export interface AtomitonOptions extends RuntimeOptions {
   policy?: object;
   /** Called once, before anything runs. */
   begin?(runtime: Runtime): void;
-  /** Resolves when what the run made is where it belongs. */
-  settled?(executionId: string): Promise<void> | undefined;
+  /** Called before each run; what it returns is waited for after it. */
+  begun?(executionId: string): () => Promise<void>;
 }
 
 export function open(graph: Graph, work: Work, options: AtomitonOptions = {}): Engine & { readonly runtime: Runtime } {
-  const { policy, begin, settled, ...rest } = options;
+  const { policy, begin, begun, ...rest } = options;
   const runtime = new Runtime({ nodes: [stepNode(work)], concurrency: 64, ...rest });
   begin?.(runtime);
   const { blueprint } = parseBlueprint(JSON.stringify(fileOf(graph, "bench", policy)), "bench.blueprint.json");
@@ -68,10 +68,11 @@ export function open(graph: Graph, work: Work, options: AtomitonOptions = {}): E
       const executionId = `bench-${serial++}`;
       const tally = new Tally(graph);
       tallies.set(executionId, tally);
+      const settled = begun?.(executionId);
       try {
         await runtime.execute(blueprint!, {}, { executionId });
         await runtime.waitForCompletion(executionId);
-        await settled?.(executionId);
+        await settled?.();
       } finally {
         tallies.delete(executionId);
       }
