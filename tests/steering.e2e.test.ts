@@ -90,6 +90,10 @@ const node = (page: Page, path: string): Locator => page.locator(`[data-node="${
 const toggleBreakpoint = (page: Page, name: string): Promise<void> =>
   button(page, `Stop before ${name}`).click({ force: true });
 
+/** Of the run, once it is there. */
+const resultOf = (page: Page): Promise<string | null> =>
+  details(page).getByRole("region", { name: "Result" }).locator("code, pre").textContent();
+
 async function picture(page: Page, name: string): Promise<void> {
   if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
@@ -113,7 +117,7 @@ test("[ST-STEER-1] pauses and resumes to the end, by buttons and by keys", async
   await button(page, "Resume").click();
   await state(page, "Completed");
   expect(await page.getByRole("toolbar", { name: "Steer the run" }).count()).toBe(0);
-  await details(page).getByText("156", { exact: true }).waitFor();
+  expect(await resultOf(page)).toBe("156");
 });
 
 test("[ST-STEER-3] says what it waits for while it is pausing, and need not wait for what may begin again", async () => {
@@ -177,7 +181,7 @@ test("[ST-STEER-4] [ST-STEER-5] stops at item N of a loop by a condition, takes 
   await state(other, "Completed");
   // Twice 1 to 12, but 1,000 in the place of 4.
   await button(details(page), "Close the node's details").click();
-  await details(page).getByText("2148", { exact: true }).waitFor();
+  expect(await resultOf(page)).toBe("2148");
 });
 
 test("[ST-STEER-2] [ST-STEER-6] steps over, and breakpoints are listed, switched off, and told where they do not stand", async () => {
@@ -201,6 +205,7 @@ test("[ST-STEER-2] [ST-STEER-6] steps over, and breakpoints are listed, switched
   await page.locator('[data-breakpoint="refused"]').waitFor();
   await picture(page, "refused");
   await button(list, "Remove the breakpoint of numbers, before it runs").click();
+  expect(await page.locator('[data-breakpoint="refused"]').count()).toBe(0);
   await button(page, "Resume").click();
   await state(page, "Completed");
 });
@@ -213,14 +218,14 @@ test("[ST-STEER-5] at an error an output that is given lets it have worked", asy
   await page.locator('[data-stop="error"]').waitFor();
   const stop = details(page).getByRole("region", { name: "Stopped at its error" });
   await picture(page, "error");
-  await button(stop, "Edit value").click();
+  await button(stop, "Give a value to value").click();
   await stop.getByLabel("New value of value").fill("12");
   await button(stop, "Put it in").click();
   await stop.getByText("Given in its place").waitFor();
   await button(stop, "Go on from here").click();
   await state(page, "Completed");
   await button(details(page), "Close the node's details").click();
-  await details(page).getByText("it counts 12").waitFor();
+  expect(await resultOf(page)).toBe("it counts 12");
 });
 
 test("[ST-STEER-7] a value that was too large to send is read in parts", async () => {
@@ -232,7 +237,7 @@ test("[ST-STEER-7] a value that was too large to send is read in parts", async (
   await stop.getByText("1 to 100 of 5,000").waitFor();
   await button(stop, "Next part").click();
   await stop.getByText("101 to 200 of 5,000").waitFor();
-  await stop.getByText("row number 101").first().waitFor();
+  expect(await stop.getByRole("table").first().textContent()).toContain("row number 101");
   await button(page, "Resume").click();
   await state(page, "Completed");
 });
@@ -295,7 +300,7 @@ test("[ST-STEER-9] a configuration is changed while it runs; whoever was slower 
   await state(one, "Completed");
   await button(details(one), "Close the node's details").click();
   // 156 without the change, 234 where it came before the first item.
-  const sum = Number(await details(one).getByRole("region", { name: "Result" }).locator("code").textContent());
+  const sum = Number(await resultOf(one));
   expect(sum).toBeGreaterThan(156);
   expect(sum).toBeLessThanOrEqual(234);
 });
@@ -356,7 +361,7 @@ test("[ST-STEER-10] a page that may only run and look has no buttons to steer, s
     contracts: [runtimeContract, libraryContract],
     role: "host",
     connect: false,
-    onError: (fault) => denied.push(fault.code),
+    onError: (fault) => denied.push((fault as { code?: unknown }).code),
   });
   const ipc = new RuntimeIPC({ runtime, bus });
   ipc.initialize();

@@ -93,9 +93,9 @@ async function setUp(rights: Rights = everything, kept = new Map<string, string>
     kept,
     answers,
     settle,
-    async tell(...events: ExecutionEvent[]) {
+    tell: async (...events: ExecutionEvent[]): Promise<void> => {
       watcher?.hear(events);
-      for (const flush of [...flushes]) flush();
+      for (const flush of flushes) flush();
       flushes.clear();
       await settle();
     },

@@ -141,7 +141,7 @@ function without(at: string, index: number, length: number, typed: Typed): Typed
 }
 
 export const fieldLook = (isBad: boolean): string =>
-  `w-full rounded-lg border bg-sunken px-2.5 text-sm placeholder:text-faint ${isBad ? "border-bad" : "border-line-strong"}`;
+  `w-full rounded-lg border bg-sunken px-2.5 text-sm font-normal placeholder:text-faint ${isBad ? "border-bad" : "border-line-strong"}`;
 
 const inputTypes: Partial<Record<Field["kind"], string>> = {
   date: "date",

@@ -252,7 +252,7 @@ test("[ST-REP-3] a move while it plays goes on playing from there; a step stops"
 test("[ST-REP-4] a recording runs nothing, cancels nothing and has no bytes of files", async () => {
   const player = await openWith(await recordingOf(tell(run())), fakeClock());
   const host = recordedHost(player);
-  expect(() => host.execute("b", {})).toThrow("runs nothing");
+  expect(() => host.execute("b", {}, [])).toThrow("runs nothing");
   await expect(host.cancel(ID)).rejects.toThrow("runs nothing");
   await expect(host.download("sha256:0")).rejects.toThrow("does not hold their bytes");
   expect(await host.executions()).toMatchObject([{ executionId: ID, state: "completed", blueprint: { id: "b" } }]);

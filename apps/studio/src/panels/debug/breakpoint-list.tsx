@@ -30,9 +30,9 @@ export function BreakpointList(): ReactNode {
 }
 
 const offered: readonly { at: BreakpointPlace; word: string }[] = [
-  { at: "before", word: "Before" },
-  { at: "after", word: "After" },
-  { at: "error", word: "On error" },
+  { at: "before", word: "Before it runs" },
+  { at: "after", word: "After it ran" },
+  { at: "error", word: "On an error" },
 ];
 
 /** Those of a node, and the ways to set others. */

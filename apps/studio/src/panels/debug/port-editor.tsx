@@ -29,7 +29,10 @@ export function PortEditor({ stopId, port, type, val, mayEdit }: Props): ReactNo
         <span className="flex items-baseline gap-2">
           <span className="font-mono text-2xs text-faint">{type}</span>
           {mayEdit && canStart && !isOpen && (
-            <TextButton aria-label={`Edit ${port}`} onClick={() => setOpen(true)}>
+            <TextButton
+              aria-label={val === undefined ? `Give a value to ${port}` : `Edit ${port}`}
+              onClick={() => setOpen(true)}
+            >
               {val === undefined ? "Give a value" : "Edit"}
             </TextButton>
           )}

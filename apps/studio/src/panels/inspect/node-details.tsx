@@ -73,6 +73,14 @@ export function NodeDetails({ node, blueprint }: { node: GraphNode; blueprint: B
   );
 }
 
+/** Of a node that waits the host says for what, in a word. */
+const waitWords: Readonly<Record<string, string>> = {
+  input: "It waits for a person’s answer.",
+  time: "It waits for its time.",
+  event: "It waits for an event.",
+  unknownOutcome: "Its last attempt was cut off: whether it was carried out is not known.",
+};
+
 function Facts({ node, view }: { node: GraphNode; view: NodeView }): ReactNode {
   const { work } = view;
   const share = work?.total !== undefined && work.total > 0 ? Math.min(100, (work.done / work.total) * 100) : undefined;
@@ -91,7 +99,7 @@ function Facts({ node, view }: { node: GraphNode; view: NodeView }): ReactNode {
           </span>
         )}
       </div>
-      {view.why !== undefined && <p className="text-sm text-muted">{view.why}</p>}
+      {view.why !== undefined && <p className="text-sm text-muted">{waitWords[view.why] ?? view.why}</p>}
       {work !== undefined && view.state === "running" && (
         <div>
           <p className="mb-1 flex justify-between gap-3 text-xs text-muted tabular-nums">
