@@ -166,3 +166,43 @@ test("[R-CFG-3] at a stop before it runs an instance takes any key; secrets in a
   expect(await all.runtime.waitForCompletion(id)).toMatchObject({ out: { name: "hunter22" } });
   expect(JSON.stringify(all.heard)).not.toContain("hunter22");
 });
+
+test("[R-CFG-4] a change that races the start of its instance holds for it, or is refused; a lost hash, a bad patch and a way back too", async () => {
+  const outcomes = new Set<string>();
+  for (let turns = 0; turns < 12; turns++) {
+    const gate = new Gate();
+    const all = benchOf([gate.def, tool(gate)], { secrets: { token: "hunter22" } });
+    const graph = {
+      a: { uses: "test/gate@1" },
+      b: { uses: "test/tool@1", in: { in: "a.out" }, with: { name: "old" } },
+    };
+    const id = await all.start(graph, { ...outputs, secrets: ["token"] });
+    await settled();
+    const control = all.runtime.control(id);
+    const { configHash: ifHash } = await control.configure({ path: "b", patch: [] });
+    // Somebody else changes it, and takes the change back: the hash is the first one again.
+    const other = await control.configure({ path: "b", patch: [replace("/quality", 1)], ifHash });
+    await expect(control.configure({ path: "b", patch: [replace("/quality", 2)], ifHash })).rejects.toMatchObject({
+      code: "E_STATE",
+      details: { configHash: other.configHash },
+    });
+    const answer = ({ code }: { code: string }): string => code;
+    const bad = control
+      .configure({ path: "b", patch: [replace("/quality", 101)] })
+      .then(({ applied }) => applied, answer);
+    const change = control
+      .configure({ path: "b", patch: [replace("/name", "${ secrets.token }")] })
+      .then(({ applied }) => applied, answer);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    gate.at("a").open();
+    for (let turn = 0; turn < 4; turn++) await settled();
+    gate.at("b").open();
+    const { name, quality } = (await all.runtime.waitForCompletion(id))["out"] as { name: string; quality: number };
+    const said = await change;
+    outcomes.add(said);
+    expect([turns, said, name, quality]).toEqual([turns, said, said === "E_STATE" ? "old" : "hunter22", 1]);
+    expect(await bad).toMatch(/CONFIG|E_STATE/);
+    expect(JSON.stringify(all.heard.filter(({ type }) => type !== "runtime:output"))).not.toContain("hunter22");
+  }
+  expect([...outcomes]).toContain("next-attempt");
+});

@@ -305,3 +305,52 @@ test("[R-DUR-34] the past is read as it was at any record, of executions that ru
     code: "UNKNOWN_EXECUTION",
   });
 });
+
+test("[R-DUR-35] answers before the question, twice, by two at once, late, not fitting, while paused, and while the host is dead", async () => {
+  const first = host();
+  const ask = (more: object): object => ({
+    uses: "core/input.wait@1",
+    with: { schema: { type: "boolean" }, ...more },
+  });
+  const graph = {
+    soon: ask({ timeout: "1m", onTimeout: false }),
+    open: { ...ask({}), after: ["soon"] },
+    other: ask({}),
+    value: pass("open.value"),
+  };
+  const outputs = { outputs: { value: any("value.out"), other: any("other.value") } };
+  const id = await begin(first, graph, outputs, {});
+  const waits = ({ runtime }: Host): string[] =>
+    (runtime.snapshot(id) as { waits: { waitId: string }[] }).waits.map(({ waitId }) => waitId).toSorted();
+  await until(() => waits(first).length === 2);
+  const refused = (of: Host, waitId: string, value: unknown, code = "E_STATE"): void =>
+    expect(() => of.runtime.control(id).answer(waitId, value)).toThrow(expect.objectContaining({ code }));
+  refused(first, "open~1", true);
+  await first.clock.move(60_000);
+  await until(() => waits(first).includes("open~1"), first.clock);
+  refused(first, "soon~1", true);
+  refused(first, "open~1", "yes", "INVALID_INPUT");
+  first.runtime.control(id).pause();
+  await until(isPaused(first, id));
+  first.runtime.control(id).answer("other~1", true);
+  refused(first, "other~1", false);
+  await first.runtime.control(id).stored();
+  await kill(first);
+  refused(first, "open~1", true);
+
+  const second = host();
+  await second.runtime.recover();
+  await until(isPaused(second, id));
+  expect(waits(second)).toEqual(["open~1"]);
+  const both = [true, false].map((value) => {
+    try {
+      second.runtime.control(id).answer("open~1", value);
+      return "taken";
+    } catch ({ code }: any) {
+      return code as string;
+    }
+  });
+  expect(both).toEqual(["taken", "E_STATE"]);
+  second.runtime.control(id).resume();
+  expect(await second.runtime.waitForCompletion(id)).toEqual({ value: true, other: true });
+});

@@ -89,20 +89,29 @@ export class ConfigEdits {
     const keys = [...new Set(ops.map(({ path: pointer }) => keysOf(pointer)[0]!))];
     const isForItems = isInLoop(root, path) && !path.includes("[");
     const isLive = keys.every((key) => node.def.liveConfig?.includes(key));
-    const current = resolvedAttempts(scheduler, path);
     // Items under way keep what they have, unless all of it may change while they run.
-    const running = isForItems && !isLive ? [] : current;
+    const affected = (): Attempt[] => (isForItems && !isLive ? [] : resolvedAttempts(scheduler, path));
+    let running = affected();
     const applied = running.length > 0 ? "live" : isForItems ? "next-item" : "next-attempt";
     if (ops.length === 0) return { applied, configHash: before };
-    refuseFinal(scheduler, path);
-    if (!isLive && running.some(({ scope }) => scope.state[node.id] === RUNNING)) throw notLive(node, path, keys);
+    const refuse = (): void => {
+      refuseFinal(scheduler, path);
+      if (!isLive && running.some(({ scope }) => scope.state[node.id] === RUNNING)) throw notLive(node, path, keys);
+    };
+    refuse();
     const edits = ops.map((op) => editOf(node, op));
     const own = [...(this.#edits.get(path) ?? []), ...edits];
     if (node.staticConfig !== undefined && own.every(({ compiled }) => !compiled))
       await editedConfig(node, node.staticConfig, own, undefined);
-    const changed = await Promise.all(
-      running.map(async (attempt) => [attempt, await this.#next(attempt, edits)] as const),
-    );
+    let changed: (readonly [Attempt, unknown])[];
+    let seen: readonly Attempt[];
+    // Once more where one has begun meanwhile: it must not miss the change.
+    do {
+      seen = running;
+      changed = await Promise.all(seen.map(async (attempt) => [attempt, await this.#next(attempt, edits)] as const));
+      running = affected();
+    } while (running.some((attempt) => !seen.includes(attempt)));
+    refuse();
     if (!this.#edits.has(path) && this.#edits.size >= LIMIT) {
       throw new RuntimeError(
         "LIMIT",
@@ -113,7 +122,7 @@ export class ConfigEdits {
     this.#edits.set(path, own);
     scheduler.journal?.config(path, ops);
     for (const [attempt, config] of changed) if (!attempt.isOver) attempt.reconfigure(config, keys);
-    return { applied, configHash: this.#hash(node, path) };
+    return { applied: running.length > 0 ? "live" : applied, configHash: this.#hash(node, path) };
   }
 
   #next(attempt: Attempt, edits: readonly Edit[]): Promise<unknown> {

@@ -18,7 +18,7 @@ import { makeContext, type Prepared } from "./context.ts";
 import { CancelReason, toRtError } from "./failure.ts";
 import { runLoop } from "./loop.ts";
 import { collectOutputs, waitOf } from "./outputs.ts";
-import { prepare, type Skipped } from "./prepare.ts";
+import { isOutdated, prepare, type Skipped } from "./prepare.ts";
 import { dependencyHash, type TakenOver } from "./reuse.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { pathOf, type Scope, type Values } from "./scope.ts";
@@ -190,6 +190,7 @@ export class Attempt {
     if (this.isOver) return;
     if (this.#aborted) return this.#finish({ kind: "cancelled" });
     if (typeof prepared === "string") return this.#finish({ kind: "skipped", why: prepared });
+    if (isOutdated(this, prepared)) return this.begin();
     this.prepared = prepared;
     const { reuse, standIns, isDry } = this.scheduler.facts;
     const actsOutside = this.node.effect === "write" || this.node.effect === "idempotent";

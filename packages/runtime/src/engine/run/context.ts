@@ -13,6 +13,8 @@ export interface Prepared {
   readonly inputs: Record<string, unknown>;
   /** Another one after a live change. */
   config: unknown;
+  /** Changes that `config` holds. */
+  readonly edits: number;
   readonly idempotencyKey: string | undefined;
 }
 

@@ -17,7 +17,7 @@ export function prepare(attempt: Attempt): Prepared | Skipped | Promise<Prepared
   const inputs = collectInputs(scope, node);
   const edits = scheduler.configEdits.isEmpty ? undefined : scheduler.configEdits.of(path);
   if (!node.when && !node.config && !node.idempotencyKey && !edits) {
-    return { inputs, config: node.staticConfig, idempotencyKey: undefined };
+    return { inputs, config: node.staticConfig, edits: 0, idempotencyKey: undefined };
   }
   return evaluate(attempt, inputs, edits);
 }
@@ -38,7 +38,13 @@ async function evaluate(
   }
   if (edits) config = await editedConfig(node, config, edits, seen);
   const known = scope.memory.get(node.id)?.key;
-  return { inputs, config, idempotencyKey: known ?? (await idempotencyKey(attempt, seen)) };
+  return { inputs, config, edits: edits?.length ?? 0, idempotencyKey: known ?? (await idempotencyKey(attempt, seen)) };
+}
+
+/** Its configuration was changed while it was prepared. */
+export function isOutdated({ scheduler, path }: Attempt, { edits }: Prepared): boolean {
+  const { configEdits } = scheduler;
+  return !configEdits.isEmpty && (configEdits.of(path)?.length ?? 0) !== edits;
 }
 
 /** `when` is asked once: not of what has run, has waited, or has a pin. */
