@@ -9,6 +9,7 @@ import type { ConfigReply, InspectReply, InspectTarget } from "@atomiton/runtime
 import type { Breakpoint, Val } from "@atomiton/runtime/contract";
 
 import type { Host, NodeTypeInfo, Steered } from "./host/host.ts";
+import { readStop } from "./host/read-stop.ts";
 import {
   find,
   newBreakpoint,
@@ -265,16 +266,11 @@ export class Steering {
     }
   }
 
-  /** Names first, then each value by its reference: one that is large does not hide the others. */
   private async look(executionId: string, stopId: string): Promise<void> {
     if (this.asked.has(stopId)) return;
     this.asked.add(stopId);
     try {
-      const steered = this.steered();
-      const { value } = await steered.inspect({ eval: NAMES, stopId });
-      const names = value.t === "json" ? (value.v as string[]) : [];
-      const values: Record<string, Val> = {};
-      for (const name of names) values[name] = (await steered.inspect({ ref: `${stopId}.${name}` })).value;
+      const values = await readStop(this.steered(), stopId);
       this.options.change(executionId, (before) => ({
         ...before,
         stops: withValues(before.stops, stopId, values),
@@ -285,10 +281,6 @@ export class Steering {
     }
   }
 }
-
-/** As the host names the values of a stop: `in.rows`, `config`, `out.file`, `error`. */
-const NAMES =
-  "[$map($keys(in), function($k) { 'in.' & $k }), $exists(config) ? 'config', $map($keys(out), function($k) { 'out.' & $k }), $exists(error) ? 'error']";
 
 function ask(steered: Steered, action: Action, stopId: string | undefined): Promise<unknown> {
   switch (action) {

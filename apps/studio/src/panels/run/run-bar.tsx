@@ -23,6 +23,8 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
   if (execution === undefined) return null;
   const { progress, state, error } = execution;
   const isOver = isTerminal(state);
+  /** Else the state itself says who is still at work. */
+  const isOn = state !== "pausing" && state !== "paused";
   const isUnknown = isAttaching && execution.seq < 0;
   const isCutOff = hasLeft && !isOver;
   const steps = stepsOf(execution);
@@ -42,7 +44,7 @@ export function RunBar({ onDetails }: { onDetails: (() => void) | undefined }): 
             {progress.totalFinal || isOver ? "" : " or more"} steps{isOver ? " done" : ""}
           </span>
         )}
-        {progress !== undefined && progress.running > 0 && !isOver && !isCutOff && state !== "paused" && (
+        {progress !== undefined && progress.running > 0 && !isOver && !isCutOff && isOn && (
           <span>{integer(progress.running)} at work</span>
         )}
         {progress !== undefined && progress.failed > 0 && (
