@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
 import { NodeError } from "../errors.ts";
@@ -40,6 +40,9 @@ export function openDirectory(dir: string | undefined): BlobMedium {
           if ((await sizeOf(fileOf(hash))) !== undefined) {
             await file.close();
             await rm(draft, { force: true });
+            // As if it had come now: the young are not swept.
+            const now = new Date();
+            await utimes(fileOf(hash), now, now);
             return false;
           }
           if (!temporary) await file.sync();

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "@atomiton/events";
 
+import { markUnswept, sweepBlobs } from "./blob-sweep.ts";
 import {
   damagedPlace,
   DataFolder,
@@ -74,6 +75,7 @@ export class ExecutionStore<S extends { readonly executionId: string; readonly e
       if (summary) store.#keep(place.path, summary.entry, place.changedAt);
     }
     await store.#forgetOld();
+    await sweepBlobs(options.dir, Date.now());
     return store;
   }
 
@@ -190,6 +192,7 @@ export class ExecutionStore<S extends { readonly executionId: string; readonly e
     for (const [id, { place, endedAt }] of this.#finished) {
       if (this.#finished.size <= executions && endedAt >= oldest) return;
       this.#finished.delete(id);
+      await markUnswept(this.#options.dir);
       await removePlace(place);
     }
   }
