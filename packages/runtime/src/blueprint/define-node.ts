@@ -134,7 +134,11 @@ export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S ext
   /** Of `rawConfig`: keys whose texts are JSONata as a whole, over `in`, `run`, and where the node goes through items `item` and `index`. Checked with the Blueprint. */
   readonly expressions?: readonly (keyof z.infer<S> & string)[];
   readonly effect: Effect;
-  /** inline: in the host's own thread. thread, process: in one of the host's pool, which needs `module`. */
+  /**
+   * inline: in the host's own thread. thread, process: in one of the host's pool, which needs `module`. A thread shares
+   * the host's process: `process.exit`, a thrown error and its memory limit end the thread alone, a crash of native code
+   * ends the host (with `dataDir`: POISON after three). What may crash belongs in a process, which dies by itself.
+   */
   readonly runsOn: RunsOn;
   /** Where threads and processes load it: `import.meta.url`, in a module that exports it. */
   readonly module?: string;
