@@ -171,6 +171,34 @@ test("[R-DUR-12] an attempt that is to be tried again keeps its deadline over a 
   expect(codes(third.heard).filter((code) => code === "BROKEN")).toHaveLength(2);
 });
 
+test("[R-DUR-10] core/while goes on in the iteration in which its host died", async () => {
+  const act = new Gate("act");
+  const again = {
+    uses: "core/while@1",
+    with: { condition: "index < 2" },
+    body: {
+      nodes: {
+        first: { uses: "test/give@1", with: { value: "${ index }" } },
+        act: { uses: "test/act@1", after: ["first"] },
+      },
+      outputs: { n: "first.out", at: "$index" },
+    },
+  };
+  const first = host([act.def]);
+  const id = await first.start({ again }, { outputs: { value: any("again.value") } });
+  await until(() => act.waiting.length > 0);
+  act.waiting[0]!.open();
+  await until(() => act.begun.length > 1);
+  await kill(first);
+  act.waiting.length = 0;
+  const second = host([act.def]);
+  await second.runtime.recover();
+  await until(() => act.waiting.length > 0);
+  act.waiting[0]!.open();
+  expect(await second.runtime.waitForCompletion(id)).toEqual({ value: { n: 1, at: 1 } });
+  expect(act.begun).toEqual(["again[0]/act", "again[1]/act", "again[1]/act"]);
+});
+
 test("[R-DUR-13] an instance with which three hosts died fails as POISON, and its error path runs", async () => {
   const act = new Gate("act");
   const graph = {
