@@ -5,7 +5,7 @@
  * 2. `at`, and what is inside of it, runs. `upstream`: of the rest only what leads there is taken over; `all-clean`: all.
  * 3. Loops and Blueprints open as always, and their instances are asked one by one. What reads or writes a stream runs.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 import type { BlobAccess } from "../../blueprint/define-node.ts";
 import { RuntimeError } from "../../errors.ts";
@@ -26,13 +26,13 @@ export function dependencyHash({ node, scope, prepared }: Attempt): string | und
   const config = contentHash(prepared!.config);
   if (config === undefined) return undefined;
   const { type, version } = node.def;
-  const hash = createHash("sha256").update(JSON.stringify([type, version.split(".", 2), scope.template.cwd, config]));
+  const parts: unknown[] = [type, version.split(".", 2), scope.template.cwd, config];
   for (const name of Object.keys(prepared!.inputs).toSorted()) {
     const content = contentHash(prepared!.inputs[name]);
     if (content === undefined) return undefined;
-    hash.update(JSON.stringify([name, content]));
+    parts.push(name, content);
   }
-  return hash.digest("hex");
+  return hash("sha256", JSON.stringify(parts), "hex");
 }
 
 /** `outputs`: undefined where they are lost. */

@@ -2,7 +2,7 @@
  * The hash of a value's content: equal values have equal ones, whatever the order of their keys and however they came.
  * What has no content to speak of (functions, streams, objects of classes, cycles) has none.
  */
-import { createHash, hash as hashOf } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Levels of lists and objects. */
 const DEPTH = 100;
@@ -20,14 +20,21 @@ export function contentHash(value: unknown): string | undefined {
   return known.get(value);
 }
 
+/** What is short stands for itself. */
+const SHORT = 64;
+
 function walked(value: unknown): string | undefined {
   const walk = new Walk();
-  return walk.add(value, 0) ? createHash("sha256").update(walk.parts.join("")).digest("hex") : undefined;
+  if (!walk.add(value, 0)) return undefined;
+  return walk.text.length <= SHORT ? walk.text : hash("sha256", walk.text, "hex");
 }
 
 class Walk {
-  readonly parts: string[] = [];
-  #characters = 0;
+  text = "";
+  #parts = 0;
+  /** Of the object before: items of a list are mostly alike. */
+  #keys: readonly string[] = [];
+  #sorted: readonly string[] = [];
 
   /** False: it has no hash. */
   add(value: unknown, depth: number): boolean {
@@ -56,17 +63,31 @@ class Walk {
       for (const item of value) if (!this.add(item, depth)) return false;
       return true;
     }
-    if (value instanceof Uint8Array) return this.#put(`x${hashOf("sha256", value, "hex")}`);
+    if (value instanceof Uint8Array) return this.#put(`x${hash("sha256", value, "hex")}`);
     if (value instanceof Date) return this.#put(`D${value.getTime()};`);
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== null && prototype !== Object.prototype) return false;
-    const keys = Object.keys(value).toSorted();
+    const keys = this.#sortedKeys(value);
     if (!this.#put(`{${keys.length}:`)) return false;
-    return keys.every((key) => this.add(key, depth) && this.add((value as Record<string, unknown>)[key], depth));
+    for (const key of keys) {
+      this.text += `${key.length}"${key}`;
+      if (!this.add((value as Record<string, unknown>)[key], depth)) return false;
+    }
+    return true;
+  }
+
+  #sortedKeys(value: object): readonly string[] {
+    const keys = Object.keys(value);
+    const isSame = keys.length === this.#keys.length && keys.every((key, index) => key === this.#keys[index]);
+    if (!isSame) {
+      this.#keys = keys;
+      this.#sorted = keys.toSorted();
+    }
+    return this.#sorted;
   }
 
   #put(part: string): boolean {
-    this.#characters += part.length;
-    return this.#characters <= CHARACTERS && this.parts.push(part) <= PARTS;
+    this.text += part;
+    return this.text.length <= CHARACTERS && ++this.#parts <= PARTS;
   }
 }
