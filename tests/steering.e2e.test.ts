@@ -64,7 +64,8 @@ afterEach(async () => {
 async function openPage(to: string, width = 1280, colorScheme: "light" | "dark" = "light"): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height: 844 }, colorScheme, reducedMotion: "reduce" });
   contexts.push(context);
-  context.setDefaultTimeout(10_000);
+  // A run of twelve items on a busy machine, on top of what its own timers take.
+  context.setDefaultTimeout(25_000);
   const page = await context.newPage();
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
