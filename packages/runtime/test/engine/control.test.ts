@@ -400,7 +400,7 @@ test("[R-CTL-7] attempts that are being prepared when it is paused do not begin"
   const control = all.runtime.control(id);
   control.pause();
   // A real wait: the condition takes as long as JSONata takes.
-  await expect.poll(() => control.state).toBe("paused");
+  await expect.poll(() => control.state, { timeout: 10_000 }).toBe("paused");
   expect(all.states(id)["b"]).toBe("held");
   control.resume();
   await all.runtime.waitForCompletion(id);
