@@ -134,7 +134,10 @@ function built(): Contender {
   const nodes = `  a: { uses: core/set@1, with: { values: { n: 1 } } }
   b: { uses: core/transform@1, in: { n: a.n }, with: { expression: "in.n + 1" } }
   c: { uses: core/transform@1, in: { n: b.value }, with: { expression: "in.n + 1" } }`;
-  writeFileSync(file, `apiVersion: atomiton.dev/v1\nkind: Blueprint\nname: Three\noutputs: { n: { type: any, from: c.value } }\nnodes:\n${nodes}\n`);
+  writeFileSync(
+    file,
+    `apiVersion: atomiton.dev/v1\nkind: Blueprint\nname: Three\noutputs: { n: { type: any, from: c.value } }\nnodes:\n${nodes}\n`,
+  );
   const isFirst = (line: string): boolean => {
     const { type, data } = JSON.parse(line) as { type: string; data: { nodes?: { s: string }[] } };
     return type === "runtime:state" && (data.nodes ?? []).some(({ s }) => s === "running" || s === "completed");

@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 
 import { openApart, type Probe } from "./apart.ts";
 import { measure, median, type Sample } from "./measure.ts";
@@ -76,6 +76,8 @@ export interface Result extends Pick<Question, "name" | "question" | "unit" | "u
   readonly commit: string;
   readonly node: string;
   readonly machine: string;
+  /** Processes that wanted a core in the last minute, this run's included. */
+  readonly load?: number;
   readonly rows: readonly Row[];
   readonly targets: readonly { text: string; value: number; isReached: boolean }[];
 }
@@ -108,7 +110,7 @@ async function sampled(
   open: ReadonlyMap<string, Probe>,
   { smoke, boxMs }: AskOptions,
 ): Promise<Map<string, Sample[]>> {
-  const names = [...open.keys()];
+  const names = Object.keys(question.contenders);
   const units = (smoke && question.smokeUnits) || question.units;
   const samples = new Map<string, Sample[]>(names.map((name) => [name, []]));
   const begun = performance.now();
@@ -168,9 +170,10 @@ export async function ask(question: Question, options: AskOptions): Promise<void
   const { name, question: text, unit, units, reference } = question;
   let samples: Map<string, Sample[]>;
   try {
-    for (const [contender, make] of Object.entries(question.contenders)) {
+    const opening = Object.entries(question.contenders).map(async ([contender, make]) => {
       open.set(contender, question.apart ? await openApart(file, name, contender) : await openHere(contender, make));
-    }
+    });
+    for (const each of await Promise.allSettled(opening)) if (each.status === "rejected") throw each.reason;
     samples = await sampled(question, open, options);
   } finally {
     for (const probe of open.values()) await probe.close();
@@ -200,6 +203,7 @@ export async function ask(question: Question, options: AskOptions): Promise<void
     commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
     node: process.version,
     machine: `${cpus().length} cores, ${process.platform} ${process.arch}`,
+    load: round(loadavg()[0]!),
     rows,
     targets,
   };

@@ -47,7 +47,7 @@ function section(result: Result): string {
   const lines = [
     `## ${result.name}, Node ${result.node.slice(1).split(".")[0]}`,
     "",
-    `${result.question} ${result.units.toLocaleString("en")} ${result.unit}; reference: ${result.reference}. \`npm run bench ${result.name}\`, commit ${result.commit}, Node ${result.node}, ${result.machine}.`,
+    `${result.question} ${result.units.toLocaleString("en")} ${result.unit}; reference: ${result.reference}. \`npm run bench ${result.name}\`, commit ${result.commit}, Node ${result.node}, ${result.machine}${result.load === undefined ? "" : `, load ${result.load}`}.`,
     "",
     cells(shown.map(([title]) => title)),
     cells(shown.map(() => "---")),
@@ -65,7 +65,6 @@ const page = (folder: URL): string =>
 
 export function writeReport(folder: URL): void {
   writeFileSync(PAGE, page(folder));
-  console.log(`wrote ${fileURLToPath(PAGE)}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench [NAME …]`: asks the questions named (a bench file or one question of it), or all, in 20 minutes at most;
- * then writes docs/benchmarks.md. `--smoke` runs each once and writes nothing; `--results=FOLDER` writes there only.
+ * and writes docs/benchmarks.md. `--smoke` runs each once and writes nothing; `--results=FOLDER` writes there only.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
@@ -40,6 +40,6 @@ for (const [at, { file, question }] of asked.entries()) {
   // Questions that end early leave their time to the others; starting and warming up takes as much again.
   const share = (TOTAL_MS - performance.now()) / (asked.length - at);
   await ask(question, { file, smoke, results, boxMs: Math.min(question.boxMs ?? BOX_MS, Math.max(0, share * 0.6)) });
+  if (!smoke && folder === undefined) writeReport(recorded);
 }
 console.log(`${asked.length} questions in ${Math.round(performance.now() / 1_000)} s`);
-if (!smoke && folder === undefined) writeReport(recorded);
