@@ -165,6 +165,8 @@ export class Runtime {
   readonly #folders: readonly string[];
   readonly #keep: number;
   readonly #executions = new Map<string, Execution>();
+  /** Those of them that are over, in the order in which they ended. */
+  readonly #finished = new Set<Execution>();
   /** Ids whose `execute` is under way. */
   readonly #opening = new Set<string>();
   readonly #listeners: Listeners;
@@ -500,12 +502,14 @@ export class Runtime {
     // Moved to the end: the map's order is the order in which finished ones are let go.
     this.#executions.delete(ended.id);
     this.#executions.set(ended.id, ended);
-    const finished = [...this.#executions.values()].filter((execution) => execution.isOver);
+    this.#finished.add(ended);
+    const finished = [...this.#finished];
     let nodes = finished.reduce((sum, execution) => sum + execution.kept, 0);
     let count = finished.length;
     for (const execution of finished) {
       if ((count <= this.#keep && nodes <= KEPT_NODES) || execution === ended) break;
       this.#executions.delete(execution.id);
+      this.#finished.delete(execution);
       this.#listeners.forget(execution.id);
       nodes -= execution.kept;
       count--;
