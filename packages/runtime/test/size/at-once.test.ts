@@ -27,7 +27,7 @@ class JumpingClock implements Clock {
   }
   jump(ms: number): void {
     this.#now += ms;
-    for (const timer of [...this.#timers]) {
+    for (const timer of this.#timers) {
       if (timer.at <= this.#now && this.#timers.delete(timer)) timer.run();
     }
   }
