@@ -45,7 +45,7 @@ export interface Row {
 export interface Target {
   readonly text: string;
   /** What is held against it. */
-  of(row: (contender: string) => Row): number;
+  readonly of: (row: (contender: string) => Row) => number;
   readonly atMost?: number;
   readonly atLeast?: number;
 }
@@ -79,7 +79,8 @@ export interface Result extends Pick<Question, "name" | "question" | "unit" | "u
   /** Processes that wanted a core in the last minute, this run's included. */
   readonly load?: number;
   readonly rows: readonly Row[];
-  readonly targets: readonly { text: string; value: number; isReached: boolean }[];
+  /** Left out by results from before there were any. */
+  readonly targets?: readonly { text: string; value: number; isReached: boolean }[];
 }
 
 export interface AskOptions {

@@ -52,9 +52,9 @@ export interface AtomitonOptions extends RuntimeOptions {
   /** Of the Blueprint. */
   policy?: object;
   /** Called once, before anything runs. */
-  begin?(runtime: Runtime): void;
+  begin?: (runtime: Runtime) => void;
   /** Called before each run; what it returns is waited for after it. */
-  begun?(executionId: string): () => Promise<void>;
+  begun?: (executionId: string) => () => Promise<void>;
 }
 
 export function open(graph: Graph, work: Work, options: AtomitonOptions = {}): Engine & { readonly runtime: Runtime } {

@@ -41,7 +41,7 @@ export const waitOneMs: Work = () => new Promise((resolve) => setTimeout(resolve
 /** One engine with one graph: runs it once, and resolves with how many nodes ran. */
 export interface Engine {
   run(): Promise<number>;
-  close?(): Promise<void> | void;
+  close?: () => Promise<void> | void;
 }
 
 /** Counts what one run did: an engine that runs a node twice, or before its time, fails the benchmark. */

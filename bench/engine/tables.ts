@@ -44,8 +44,8 @@ const base = {
 } as const;
 
 interface Load {
-  executes(): Promise<void>;
-  close(): Promise<void>;
+  executes: () => Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** source.out, through `steps` nodes, to the sink. */
