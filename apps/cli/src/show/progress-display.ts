@@ -5,7 +5,7 @@
 import type { RuntimeMessage, RuntimeProgress } from "@atomiton/runtime/contract";
 
 import { paintFor, type Paint } from "./paint.ts";
-import { counted, cut, duration, oneLine, padEnd } from "./text.ts";
+import { counted, cut, duration, grouped, oneLine, padEnd } from "./text.ts";
 
 export interface DisplayOptions {
   /** Writes text as it is, to where people look (stderr: stdout belongs to the result). */
@@ -70,7 +70,7 @@ export class ProgressDisplay {
       case "runtime:completed": {
         const { durationMs, counts, handledErrors } = message.data;
         this.end();
-        const skipped = counts.skipped > 0 ? `, ${counts.skipped.toLocaleString("en")} skipped` : "";
+        const skipped = counts.skipped > 0 ? `, ${grouped(counts.skipped)} skipped` : "";
         const handled = handledErrors > 0 ? `, ${counted(handledErrors, "handled error")}` : "";
         const done = `${counted(counts.completed, "node")} in ${duration(durationMs)}${skipped}${handled}`;
         this.line(`${paint("green", "completed")} ${done}`);
@@ -125,9 +125,9 @@ export class ProgressDisplay {
 
   #counts(progress: RuntimeProgress): string {
     const total = Math.max(progress.total, this.#total);
-    const known = `${progress.done.toLocaleString("en")} of ${total.toLocaleString("en")}${progress.totalFinal ? "" : "+"} nodes`;
-    const failed = progress.failed > 0 ? `, ${progress.failed.toLocaleString("en")} failed` : "";
-    return `${known}, ${progress.running.toLocaleString("en")} running${failed}`;
+    const known = `${grouped(progress.done)} of ${grouped(total)}${progress.totalFinal ? "" : "+"} nodes`;
+    const failed = progress.failed > 0 ? `, ${grouped(progress.failed)} failed` : "";
+    return `${known}, ${grouped(progress.running)} running${failed}`;
   }
 
   #redraw(): void {
@@ -147,9 +147,9 @@ export class ProgressDisplay {
       const amount =
         node.total === undefined
           ? node.done > 0
-            ? node.done.toLocaleString("en")
+            ? grouped(node.done)
             : ""
-          : `${node.done.toLocaleString("en")} of ${node.total.toLocaleString("en")}`;
+          : `${grouped(node.done)} of ${grouped(node.total)}`;
       lines.push(cut(`  ${oneLine(node.path)}  ${amount}  ${oneLine(node.message ?? "")}`.trimEnd(), columns));
     }
     if (running.length > NODE_LINES) lines.push(`  and ${running.length - NODE_LINES} more`);
