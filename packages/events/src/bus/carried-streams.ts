@@ -1,7 +1,7 @@
 import { EventsError } from "../core/errors.ts";
-import type { FlowStep, LinkStreams, StreamFields, StreamGauges } from "../core/stream-fields.ts";
+import type { FlowStep, LinkStreams, StreamFields, StreamGauges, StreamPlace } from "../core/stream-fields.ts";
 import type { Message, WireError } from "../session/messages.ts";
-import { asFailure, fromWire, toWire } from "./failures.ts";
+import { asFailure, fromWire, isHidden, toWire } from "./failures.ts";
 import type { Hub } from "./hub.ts";
 import type { BusLink } from "./link.ts";
 
@@ -20,12 +20,13 @@ export class CarriedStreams {
   }
 
   /** The payload as it leaves. Throws LIMIT, and LINK_LOST where nobody can read them any more. */
-  lift(fields: StreamFields | undefined, data: unknown): unknown {
+  lift(fields: StreamFields | undefined, data: unknown, name: string): unknown {
     if (fields === undefined || typeof data !== "object" || data === null) return data;
     if (this.#link.isClosed) throw new EventsError("LINK_LOST", "Cannot send a stream: the link is gone");
     const streams = this.#open(fields);
     const lifted: Record<string, unknown> = { ...data };
-    for (const name of fields.names) if (lifted[name] !== undefined) lifted[name] = streams.give(lifted[name]);
+    for (const field of fields.names)
+      if (lifted[field] !== undefined) lifted[field] = streams.give(lifted[field], { name, field });
     return lifted;
   }
 
@@ -60,14 +61,19 @@ export class CarriedStreams {
       clock: this.#hub.clock,
       room: () => this.#link.room(),
       send: (step, id, data) => this.#send(step, id, data),
+      fail: (id, fault, place) => this.#fail(id, fault, place),
     });
     return this.#streams;
   }
 
   /** What the reader says overtakes; what the giver says stays in order, and behind everything else. */
   #send(step: FlowStep, id: number, data: unknown): void {
+    this.#link.send({ t: "flow", id, step, data }, step === "pull" || step === "stop" ? "control" : "bulk");
+  }
+
+  #fail(id: number, fault: unknown, { name, field }: StreamPlace): void {
     const { exposesErrors } = this.#hub;
-    const value = step === "fail" ? toWire(asFailure(data, "the stream", exposesErrors), exposesErrors) : data;
-    this.#link.send({ t: "flow", id, step, data: value }, step === "pull" || step === "stop" ? "control" : "bulk");
+    if (isHidden(fault)) this.#hub.fault(fault, { name, link: this.#link });
+    this.#send("fail", id, toWire(asFailure(fault, name, exposesErrors, field), exposesErrors));
   }
 }

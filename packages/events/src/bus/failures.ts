@@ -18,15 +18,16 @@ function isExposed(fault: unknown): fault is Exposed {
   return typeof code === "string" && expose === true;
 }
 
-/** What a handler threw, as its caller gets it: with a code either way, and nothing secret unless `exposes`. */
-export function asFailure(fault: unknown, name: string, exposes: boolean): EventsError {
+/** What a handler, or the source of a stream, threw, as the other side gets it: with a code, and nothing secret unless `exposes`. */
+export function asFailure(fault: unknown, name: string, exposes: boolean, stream?: string): EventsError {
   if (fault instanceof EventsError) return fault;
   if (isExposed(fault)) {
     return new EventsError(fault.code as EventsErrorCode, fault.message, fault.details ?? { name }, { cause: fault });
   }
-  const text =
-    exposes && fault instanceof Error ? fault.message : "its handler failed; see the log of the handling side";
-  return new EventsError("HANDLER_FAILED", `Cannot complete "${name}": ${text}`, { name }, { cause: fault });
+  const [what, side] = stream === undefined ? ["its handler", "handling"] : [`its stream "${stream}"`, "sending"];
+  const text = exposes && fault instanceof Error ? fault.message : `${what} failed; see the log of the ${side} side`;
+  const details = stream === undefined ? { name } : { name, stream };
+  return new EventsError("HANDLER_FAILED", `Cannot complete "${name}": ${text}`, details, { cause: fault });
 }
 
 /** True for an error whose reason is lost to the caller, and so must be shown on this side. */

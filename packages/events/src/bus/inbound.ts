@@ -123,9 +123,11 @@ class WayBack {
 
   #send(message: Message): EventsError | undefined {
     try {
-      const { policy, replyStreams } = this.#rule ?? {};
+      const { name = "", policy, replyStreams } = this.#rule ?? {};
       const out =
-        message.t === "reply" ? { ...message, data: this.#link.streams.lift(replyStreams, message.data) } : message;
+        message.t === "reply"
+          ? { ...message, data: this.#link.streams.lift(replyStreams, message.data, name) }
+          : message;
       this.#link.send(out, policy?.lane ?? "control");
       return undefined;
     } catch (fault) {

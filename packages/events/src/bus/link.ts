@@ -204,7 +204,7 @@ export class BusLink implements Link {
 
   event(policy: SendPolicy, data: unknown, extra: EventExtra, streams?: StreamFields, mayMove?: boolean): void {
     try {
-      const out = streams === undefined ? data : this.streams.lift(streams, data);
+      const out = streams === undefined ? data : this.streams.lift(streams, data, policy.name);
       this.#session?.event(policy, out, extra, mayMove);
     } catch (fault) {
       this.#hub.fault(fault, { name: policy.name, link: this });

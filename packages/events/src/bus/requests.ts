@@ -151,7 +151,7 @@ export class Requests implements AskOwner {
           t: "request",
           id,
           name: rule.name,
-          data: link.streams.lift(rule.streams, data),
+          data: link.streams.lift(rule.streams, data, rule.name),
           timeoutMs: Number.isFinite(timeoutMs) ? timeoutMs : MAX_TIMEOUT_MS,
           ...(key === undefined ? {} : { key }),
           ...(from === undefined ? {} : { origin }),

@@ -6,11 +6,19 @@ import type { EventsError } from "./errors.ts";
 /** `item`, `end` and `fail` go with the stream, `pull` and `stop` against it. */
 export type FlowStep = "item" | "end" | "fail" | "pull" | "stop";
 
+/** Where a stream stands: the event or command, and the field of its payload or reply. */
+export interface StreamPlace {
+  readonly name: string;
+  readonly field: string;
+}
+
 /** One link, as its streams see it. */
 export interface StreamHost {
   readonly clock: Clock;
   /** Throws what makes `data` impossible to send. */
-  send(step: FlowStep, id: number, data: unknown): void;
+  send(step: Exclude<FlowStep, "fail">, id: number, data: unknown): void;
+  /** Tells the reader what ended the stream, and this side where the reader must not know. */
+  fail(id: number, fault: unknown, place: StreamPlace): void;
   /** Resolves when less waits for the peer; undefined where there is room now. */
   room(): Promise<void> | undefined;
 }
@@ -27,7 +35,7 @@ export interface StreamGauges {
 /** The streams of one session. */
 export interface LinkStreams {
   /** The number that stands for `source` on the wire; 0 where it has a reader already. Throws LIMIT. */
-  give(source: unknown): number;
+  give(source: unknown, place: StreamPlace): number;
   /** The stream behind a number of the peer's. Throws PROTOCOL or LIMIT. */
   take(id: unknown): AsyncIterable<unknown>;
   said(step: FlowStep, id: number, data: unknown): void;

@@ -7,7 +7,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import { EventsError } from "../core/errors.ts";
-import type { FlowStep, LinkStreams, StreamGauges, StreamHost } from "../core/stream-fields.ts";
+import type { FlowStep, LinkStreams, StreamGauges, StreamHost, StreamPlace } from "../core/stream-fields.ts";
 import { copyOut } from "../wire/payload.ts";
 import { measure } from "../wire/raise.ts";
 import { OneReader, taken } from "./one-reader.ts";
@@ -35,12 +35,12 @@ class Streams implements LinkStreams {
     this.#host = host;
   }
 
-  give(source: unknown): number {
+  give(source: unknown, place: StreamPlace): number {
     const stream = source instanceof OneReader ? source : new OneReader(source);
     if (stream.isTaken) return 0;
     if (this.#given.size >= STREAMS) throw tooMany();
     const id = ++this.#lastId;
-    this.#given.set(id, new Giving(this.#host, id, stream, () => this.#given.delete(id)));
+    this.#given.set(id, new Giving(this.#host, id, place, stream, () => this.#given.delete(id)));
     return id;
   }
 
@@ -79,6 +79,7 @@ class Streams implements LinkStreams {
 class Giving {
   readonly #host: StreamHost;
   readonly #id: number;
+  readonly #place: StreamPlace;
   readonly #stream: OneReader<unknown>;
   readonly #forget: () => void;
   readonly #stopTimer: ReturnType<Clock["after"]>;
@@ -90,9 +91,10 @@ class Giving {
   #isPumping: boolean = false;
   #isOver: boolean = false;
 
-  constructor(host: StreamHost, id: number, stream: OneReader<unknown>, forget: () => void) {
+  constructor(host: StreamHost, id: number, place: StreamPlace, stream: OneReader<unknown>, forget: () => void) {
     this.#host = host;
     this.#id = id;
+    this.#place = place;
     this.#stream = stream;
     this.#forget = forget;
     this.#stopTimer = host.clock.after(UNREAD_MS, () => {
@@ -151,7 +153,8 @@ class Giving {
     if (this.#isOver) return;
     this.stop();
     try {
-      this.#host.send(step, this.#id, data);
+      if (step === "end") this.#host.send(step, this.#id, data);
+      else this.#host.fail(this.#id, data, this.#place);
     } catch {
       // The link is over its limits or gone: the peer's end falls with it.
     }

@@ -160,6 +160,31 @@ test("[E-STR-3] who leaves the loop ends the source; what the source throws reac
   expect((await reader.next()).done).toBe(true);
 });
 
+test("[E-STR-3] a source that fails is told to onError of the sending side; the reader learns the command, the field and the side", async () => {
+  const { host, ui } = await pair();
+  async function* failing<T>(first: T): AsyncGenerator<T> {
+    yield await Promise.resolve(first);
+    throw new Error("disk gone");
+  }
+  await answer(host, "file:read", () => ({ name: "", rows: failing(1) }));
+  const { rows } = await ui.request("file:read", { items: 0 });
+  await expect(collect(rows)).rejects.toMatchObject({
+    code: "HANDLER_FAILED",
+    message: 'Cannot complete "file:read": its stream "rows" failed; see the log of the sending side',
+    details: { name: "file:read", stream: "rows" },
+  });
+  expect([host.faults, ui.faults]).toMatchObject([[{ message: "disk gone" }], []]);
+
+  let heard: unknown;
+  await answer(host, "file:write", async ({ content }) => {
+    heard = await collect(content).catch((fault: unknown) => fault);
+    return { bytes: 0 };
+  });
+  await ui.request("file:write", { name: "a", content: failing(new Uint8Array(1)) });
+  expect(heard).toMatchObject({ code: "HANDLER_FAILED", details: { name: "file:write", stream: "content" } });
+  expect([host.faults.length, ui.faults]).toMatchObject([1, [{ message: "disk gone" }]]);
+});
+
 test("[E-STR-4] an item that its schema refuses ends the stream on both sides, and nobody sees it", async () => {
   const { host, ui } = await pair({ validate: "in" });
   let left = false;
@@ -311,6 +336,7 @@ test("[E-STR-2] a peer that does not wait for its reader is given up: bounded, a
     clock: fakeClock(),
     room: () => undefined,
     send: (...what) => void said.push(what),
+    fail: () => undefined,
   });
   const reader = streams.take(1)[Symbol.asyncIterator]();
   const first = reader.next();
