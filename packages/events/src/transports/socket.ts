@@ -11,6 +11,8 @@ import type { CloseCause, Connection, ConnectionEvents } from "../wire/transport
 export interface SocketLike {
   readonly readyState: number;
   readonly bufferedAmount: number;
+  /** Dialling again fails too. */
+  readonly isUntrusted?: boolean;
   binaryType: string;
   onopen: ((event: any) => void) | null;
   onmessage: ((event: any) => void) | null;
@@ -96,7 +98,7 @@ export function connectSocket(socket: SocketLike, events: ConnectionEvents, opti
   };
   socket.onerror = (event: { message?: string }) => (failure = event.message ?? "");
   socket.onclose = (event: { code: number; reason: string }) => {
-    const cause = causeOf(event.code, event.reason, failure, at === "open");
+    const cause = causeOf(event.code, event.reason, failure, at === "open", socket.isUntrusted !== true);
     end();
     events.onClose(cause);
   };
@@ -127,7 +129,7 @@ export function connectSocket(socket: SocketLike, events: ConnectionEvents, opti
 }
 
 /** A WebSocket's end in the words of a transport. `failure` is the text of its error, which `ws` fills with the status. */
-function causeOf(code: number, said: string, failure: string, wasOpen: boolean): CloseCause {
+function causeOf(code: number, said: string, failure: string, wasOpen: boolean, mayRetry: boolean): CloseCause {
   if (code === CLOSE_BAD_TOKEN || code === CLOSE_FORBIDDEN) {
     return { kind: "refused", reason: said || `Refused with close code ${code}`, mayRetry: false };
   }
@@ -136,9 +138,11 @@ function causeOf(code: number, said: string, failure: string, wasOpen: boolean):
   }
   const status = Number(/server response: (\d{3})/.exec(failure)?.[1]);
   if (REFUSED_STATUS.has(status)) {
-    return { kind: "refused", reason: `The server refused with HTTP status ${status}`, mayRetry: false };
+    const reason = `The server refused with HTTP status ${status}; check the address, its path and the token`;
+    return { kind: "refused", reason, mayRetry: false };
   }
-  return { kind: "failed", reason: failure || `Closed with code ${code} before it opened`, mayRetry: true };
+  const reason = failure || `Closed with code ${code} before it opened; check the address, its path and certificate`;
+  return { kind: "failed", reason, mayRetry };
 }
 
 /** Cut to what a close frame holds, between two characters. */

@@ -66,6 +66,22 @@ test("[E-WS-27] a certificate that the client does not trust, and a name that it
   expect(served.inspect()).toMatchObject({ accepted: 0, refused: { token: 0 } });
 });
 
+test("[E-WS-18] an untrusted certificate ends the link, told to onError with the way out; a wrong protocol is dialled again, and its state says why", async () => {
+  const { url, ca, port } = await serve({ token: "secret" });
+  const faults: unknown[] = [];
+  const bus = new EventBus({ contract: shop, role: "ui", onError: (fault) => faults.push(fault) });
+  open.push(() => bus.close());
+  const untrusted = {
+    code: "LINK_LOST",
+    message: expect.stringMatching(/certificate is not trusted: .*; give its authority as tls\.ca/),
+  };
+  await expect(bus.connect(webSocketTransport(url, { token: "secret" })).ready).rejects.toMatchObject(untrusted);
+  expect(faults).toMatchObject([untrusted]);
+  const plain = bus.connect(webSocketTransport(`ws://127.0.0.1:${port}/bus`, { tls: { ca } }));
+  const why = (): unknown => (plain.state.at === "waiting" ? plain.state.why : undefined);
+  await expect.poll(why).toMatch(/socket hang up|ECONNRESET|Parse Error/);
+});
+
 test("[E-WS-28] authenticate gives role, rights and user of each peer from its request; over TLS its name is allowed like any other", async () => {
   const { url, ca, served } = await serve({
     async authenticate(request, token) {

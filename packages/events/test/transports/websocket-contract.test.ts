@@ -25,5 +25,5 @@ async function pair(Socket?: WebSocketClass): Promise<TransportPair> {
   };
 }
 
-transportContract("WebSocket of the platform", () => pair(), test);
+transportContract("WebSocket of the platform", () => pair(WebSocket as unknown as WebSocketClass), test);
 transportContract("WebSocket of ws", () => pair(WsClient as unknown as WebSocketClass), test);

@@ -122,7 +122,7 @@ function handshake(port: number): string {
 }
 
 const clients: [string, unknown][] = [
-  ["the platform's client", undefined],
+  ["the platform's client", WebSocket],
   ["the ws client", WsClient],
 ];
 
@@ -451,6 +451,20 @@ test("[E-WS-18] where Node has no WebSocket of its own, the same function dials 
   expect(await heard.framesUntil(1)).toEqual([Uint8Array.of(5)]);
   // `ws` reads the HTTP status that a page cannot.
   expect(await dial(served.url.replace("/bus", "/nowhere")).closed).toMatchObject({ kind: "refused", mayRetry: false });
+});
+
+test("[E-WS-18] beside Node's own WebSocket `ws` is used too: a status that refuses ends the link, and nobody there is named", async () => {
+  const served = await serve();
+  expect(await dial(served.url.replace("/bus", "/nowhere")).closed).toEqual({
+    kind: "refused",
+    reason: "The server refused with HTTP status 404; check the address, its path and the token",
+    mayRetry: false,
+  });
+  const { server, port } = await listen();
+  server.close();
+  await once(server, "close");
+  const nobody = await dial(`ws://127.0.0.1:${port}/bus`).closed;
+  expect(nobody).toMatchObject({ kind: "failed", reason: expect.stringContaining("ECONNREFUSED"), mayRetry: true });
 });
 
 test("[E-WS-17] a fault in the program's callbacks ends that connection and is reported", async () => {
