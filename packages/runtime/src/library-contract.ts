@@ -100,6 +100,7 @@ const blueprint = blueprintEntry.extend({
 });
 export type BlueprintInfo = z.infer<typeof blueprint>;
 
+const effect = z.enum(["pure", "read", "idempotent", "write"]);
 const nodeType = z.object({
   /** `core/csv.read`. */
   type: z.string(),
@@ -112,7 +113,9 @@ const nodeType = z.object({
   outputs: z.array(port),
   /** JSON Schema of `with:`. */
   config: jsonSchema,
-  effect: z.enum(["pure", "read", "idempotent", "write"]),
+  effect,
+  /** Settings by whose values the effect is weaker: `{ method: { GET: "read" } }`. */
+  effectOf: z.record(z.string(), z.record(z.string(), effect)).optional(),
 });
 export type NodeTypeInfo = z.infer<typeof nodeType>;
 

@@ -88,10 +88,26 @@ function list(known: readonly NodeTypeInfo[], paint: Paint): string {
     .map((category) => {
       const rows = known
         .filter((node) => node.category === category)
-        .map((node) => [padEnd(`${node.type}@${node.version}`, width), padEnd(node.effect, 10), node.title]);
+        .map((node) => [
+          padEnd(`${node.type}@${node.version}`, width),
+          padEnd(effectsOf(node).join("/"), 10),
+          node.title,
+        ]);
       return `${paint("bold", category)}\n${table(rows)}`;
     })
     .join("\n");
+}
+
+/** Those of its settings, and its own. */
+function effectsOf({ effect, effectOf = {} }: NodeTypeInfo): string[] {
+  return [...new Set([...Object.values(effectOf).flatMap((effects) => Object.values(effects)), effect])];
+}
+
+/** `, read with method: GET`. */
+function weakerText({ effectOf = {} }: NodeTypeInfo): string {
+  return Object.entries(effectOf)
+    .flatMap(([key, effects]) => Object.entries(effects).map(([value, effect]) => `, ${effect} with ${key}: ${value}`))
+    .join("");
 }
 
 /** What is asked of inputs is not asked of outputs: those are there or empty. */
@@ -146,7 +162,7 @@ function page(node: NodeTypeInfo, example: string | undefined, paint: Paint): st
   const parts = [
     `${paint("bold", `${node.type}@${node.version}`)}  ${node.title}\n`,
     node.description ? `${node.description}\n` : "",
-    `Effect: ${node.effect}.\n`,
+    `Effect: ${node.effect}${weakerText(node)}.\n`,
   ];
   const sections: [string, string[][]][] = [
     ["Inputs", portRows(node.inputs, true)],

@@ -1,6 +1,7 @@
 /** Rules of one node that need no other: inputs, effect, body, use. */
 
 import type { AnyNodeDef, Effect } from "./define-node.ts";
+import { effectOf, STRENGTH } from "./effect.ts";
 import type { Blueprint, NodeDecl } from "./model.ts";
 import { formatPortType } from "./port-type.ts";
 import type { NodePorts } from "./ports.ts";
@@ -47,20 +48,19 @@ export function checkMissing(decl: NodeDecl, ports: NodePorts, where: string, re
 const isRead = (decl: NodeDecl, wire: string): boolean =>
   JSON.stringify([decl.with, decl.when, decl.idempotencyKey]).includes(wire) || decl.body !== undefined;
 
-const STRENGTH: Record<Effect, number> = { pure: 0, read: 1, idempotent: 2, write: 3 };
-
 export function checkEffect(decl: NodeDecl, def: AnyNodeDef, where: string, report: Report): void {
-  if (!decl.effect || STRENGTH[decl.effect] >= STRENGTH[def.effect]) return;
-  const keyed = def.effect === "write" && decl.effect === "idempotent";
+  const own = effectOf(def, decl.with);
+  if (!decl.effect || STRENGTH[decl.effect] >= STRENGTH[own]) return;
+  const keyed = own === "write" && decl.effect === "idempotent";
   if (keyed && decl.idempotencyKey !== undefined) return;
   const way = keyed
     ? "give an idempotencyKey, which makes a second run harmless"
-    : `only a stronger effect may be named, so leave it at ${def.effect}`;
+    : `only a stronger effect may be named, so leave it at ${own}`;
   report(
     "EFFECT",
     `${where}.effect`,
     decl.positions.get("effect") ?? decl.at,
-    `Cannot weaken the effect of "${decl.id}" from ${def.effect} to ${decl.effect}: the type decides; ${way}`,
+    `Cannot weaken the effect of "${decl.id}" from ${own} to ${decl.effect}: the type decides; ${way}`,
   );
 }
 

@@ -133,7 +133,10 @@ export interface NodeDef<I extends Ports = Ports, O extends Ports = Ports, S ext
   readonly rawConfig?: readonly (keyof z.infer<S> & string)[];
   /** Of `rawConfig`: keys whose texts are JSONata as a whole, over `in`, `run`, and where the node goes through items `item` and `index`. Checked with the Blueprint. */
   readonly expressions?: readonly (keyof z.infer<S> & string)[];
+  /** That of a use of which nothing more is known: the strongest that it may have. */
   readonly effect: Effect;
+  /** Settings by whose values it is weaker: `{ method: { GET: "read" } }`. Other values, and expressions, have `effect`. */
+  readonly effectOf?: { readonly [K in keyof z.infer<S> & string]?: Readonly<Record<string, Effect>> };
   /**
    * inline: in the host's own thread. thread, process: in one of the host's pool, which needs `module`. A thread shares
    * the host's process: `process.exit`, a thrown error and its memory limit end the thread alone, a crash of native code

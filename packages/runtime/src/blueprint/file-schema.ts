@@ -136,7 +136,9 @@ const nodeFields = {
   onUnknown: z
     .enum(["ask", "fail", "rerun", "assumeDone"])
     .optional()
-    .describe("When a crash leaves open whether it ran. Default ask for write."),
+    .describe(
+      "When a crash leaves open whether a write was done. Left out: as its host says, `atomiton run` fail, `atomiton serve` ask.",
+    ),
   description: z.string().optional(),
   title: z.string().optional(),
 };

@@ -26,5 +26,6 @@ export function describeNode(def: AnyNodeDef): NodeTypeInfo {
     outputs: portsOf(def.outputs as Ports),
     config: z.toJSONSchema(def.config as z.ZodType, { io: "input", unrepresentable: "any" }),
     effect: def.effect,
+    ...(def.effectOf === undefined ? {} : { effectOf: def.effectOf as NodeTypeInfo["effectOf"] }),
   };
 }

@@ -24,7 +24,7 @@ export const httpRequest = defineNode({
   title: "HTTP request",
   category: "network",
   description:
-    "Sends one HTTP request and gives the answer. Answers other than 2xx fail as `http.<status>`; 408, 425, 429, 500, 502, 503, 504, broken connections and time-outs may be retried by the node's `retry`. Its effect is `write`, since a request may change the server: after a crash it is not silently repeated. It reaches every address that the computer reaches, its own network included: do not build the URL from what strangers send.",
+    "Sends one HTTP request and gives the answer. Answers other than 2xx fail as `http.<status>`; 408, 425, 429, 500, 502, 503, 504, broken connections and time-outs may be retried by the node's `retry`. GET, HEAD and OPTIONS read and are sent again after a crash; the other methods, and a method that is an expression, are `write`: not silently repeated. It reaches every address that the computer reaches, its own network included: do not build the URL from what strangers send.",
   inputs: {},
   outputs: {
     body: BODY["json"]!,
@@ -75,6 +75,7 @@ export const httpRequest = defineNode({
   ports: ({ responseType }) => ({ outputs: { body: BODY[responseType] ?? BODY["json"]! } }),
   example: 'with: { url: "https://example.org/items", headers: { accept: application/json } }',
   effect: "write",
+  effectOf: { method: { GET: "read", HEAD: "read", OPTIONS: "read" } },
   runsOn: "inline",
   async run(ctx) {
     const { config, signal } = ctx;

@@ -61,6 +61,14 @@ function ports(all: Ports, areInputs: boolean): string[] {
   });
 }
 
+function weaker(def: AnyNodeDef): string {
+  return Object.entries(def.effectOf ?? {})
+    .flatMap(([key, effects]) =>
+      Object.entries(effects!).map(([value, effect]) => `, \`${effect}\` with \`${key}: ${value}\``),
+    )
+    .join("");
+}
+
 function dynamicPorts(def: AnyNodeDef): { inputs?: Ports; outputs?: Ports } {
   const defaults = def.config.safeParse({});
   return def.ports?.(defaults.success ? defaults.data : {}) ?? {};
@@ -119,7 +127,7 @@ export function nodesPage(
       return [
         `## ${def.type}@${major}`,
         "",
-        `**${def.title}** · ${def.category} · effect \`${def.effect}\`${def.openInputs ? " · open inputs" : ""}`,
+        `**${def.title}** · ${def.category} · effect \`${def.effect}\`${weaker(def)}${def.openInputs ? " · open inputs" : ""}`,
         "",
         def.description,
         ...list("Inputs", ports({ ...def.inputs, ...dynamic.inputs }, true)),

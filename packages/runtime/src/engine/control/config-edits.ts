@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 
+import { effectOf, STRENGTH } from "../../blueprint/effect.ts";
 import { RuntimeError } from "../../errors.ts";
 import { compileText, parseConfig } from "../plan/expressions.ts";
 import type { Compiled, ExpressionScope, PlanNode, Template } from "../plan/plan.ts";
@@ -99,6 +100,7 @@ export class ConfigEdits {
       if (!isLive && running.some(({ scope }) => scope.state[node.id] === RUNNING)) throw notLive(node, path, keys);
     };
     refuse();
+    refuseStronger(node, path, ops);
     const edits = ops.map((op) => editOf(node, op));
     const own = [...(this.#edits.get(path) ?? []), ...edits];
     if (node.staticConfig !== undefined && own.every(({ compiled }) => !compiled))
@@ -186,6 +188,21 @@ function refuseFinal({ root, settled }: Scheduler, path: string): void {
     path,
     state,
   });
+}
+
+/** The plan has said what a second run does: a setting must not make it more. */
+function refuseStronger({ def, effect }: PlanNode, path: string, ops: readonly PatchOp[]): void {
+  for (const { op, path: pointer, value } of ops) {
+    const key = keysOf(pointer)[0]!;
+    if (!Object.hasOwn(def.effectOf ?? {}, key)) continue;
+    const next = effectOf(def, op === "remove" ? {} : { [key]: value });
+    if (STRENGTH[next] <= STRENGTH[effect]) continue;
+    throw new RuntimeError(
+      "INVALID_INPUT",
+      `Cannot configure "${path}" with this "${key}": its effect would be ${next}, and this execution counts on ${effect}; edit the Blueprint`,
+      { path, keys: [key] },
+    );
+  }
 }
 
 function notLive({ def }: PlanNode, path: string, keys: readonly string[]): RuntimeError {

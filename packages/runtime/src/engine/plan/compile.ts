@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 
 import type { NodeCatalog } from "../../blueprint/catalog.ts";
 import type { AnyNodeDef } from "../../blueprint/define-node.ts";
+import { effectOf } from "../../blueprint/effect.ts";
 import type { Blueprint, Body, NodeDecl, Ref } from "../../blueprint/model.ts";
 import { portsOf, type NodePorts } from "../../blueprint/ports.ts";
 import { LOOP_TYPES } from "../../blueprint/scope.ts";
@@ -176,7 +177,7 @@ class Compiler {
       name: decl.id,
       def,
       kind,
-      effect: decl.effect ?? def.effect,
+      effect: decl.effect ?? effectOf(def, decl.with),
       inputs,
       ...this.#outputsOf(ports),
       after: decl.after.map(({ node, port, at }) => {
