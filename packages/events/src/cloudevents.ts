@@ -57,6 +57,8 @@ export function toCloudEvent(
   meta: Pick<Meta, "name" | "origin" | "id" | "ts" | "trace">,
   options: CloudEventOptions = {},
 ): CloudEvent {
+  if (typeof meta?.name !== "string" || meta.origin === undefined)
+    throw new TypeError("Cannot make a CloudEvent: its meta has no name and origin; use what on() hears: (data, meta)");
   const { name, origin, id = newId(systemRandom), ts = systemClock.now(), trace } = meta;
   const head = {
     specversion: "1.0" as const,

@@ -49,7 +49,10 @@ type Table = Record<string, unknown>;
  * @example writeFileSync("api.json", JSON.stringify(asyncapi(contract, { title: "Runtime", version: "1.0.0", role: "host" })));
  */
 export function asyncapi(contract: Contract, options: AsyncApiOptions): AsyncApiDocument {
-  const { title, version, description, servers, role } = options;
+  const { title, version, description, servers, role } =
+    (options as AsyncApiOptions | undefined) ?? ({} as AsyncApiOptions);
+  if (typeof title !== "string" || typeof version !== "string")
+    throw new TypeError(`Cannot describe "${contract.id}": it needs { title, version } of the program`);
   const rows = Object.entries(contract.table).flatMap(([name, entry]) => defsOf(entry).map((def) => ({ name, def })));
   const roles = new Set(rows.flatMap(({ def }) => [...(def.options.from ?? []), ...(def.options.to ?? [])]));
   if (role !== undefined && roles.size > 0 && !roles.has(role)) {

@@ -41,7 +41,10 @@ export function compiledCodec(
   options: CompiledCodecOptions = {},
 ): EventsCodec {
   const generates = options.generate ?? mayGenerate();
-  const layouts = layoutsOf(Array.isArray(contracts) ? contracts : [contracts as Contract]);
+  const list: readonly (Contract | undefined)[] = Array.isArray(contracts) ? contracts : [contracts as Contract];
+  if (list.length === 0 || list.some((contract) => contract?.table === undefined))
+    throw new TypeError("Cannot make a codec: it needs a contract; use compiledCodec(contract)");
+  const layouts = layoutsOf(list as readonly Contract[]);
   return codecOf(layouts, generates ? generatedShape : loopedShape);
 }
 

@@ -32,6 +32,7 @@ export interface ThrottleLayer extends Middleware {
  * @example events.use(throttle({ ms: 100, pattern: "mouse:*" }));
  */
 export function throttle({ ms, pattern = "*", key = ({ name }) => name, clock }: ThrottleOptions): ThrottleLayer {
+  if (!(ms >= 0)) throw new RangeError(`Cannot throttle by ${ms} ms: use 0 or more`);
   const rates = new Map<string, Throttled<[() => unknown]>>();
   const rateOf = (of: string): Throttled<[() => unknown]> => {
     let rate = rates.get(of);

@@ -48,6 +48,8 @@ const ERROR = 2;
  * events.use(trace(otel));
  */
 export function trace(tracing: Tracing): Middleware {
+  if (typeof (tracing as Tracing | undefined)?.trace?.getTracer !== "function")
+    throw new TypeError("Cannot trace: there is no OpenTelemetry API; use trace(api) with * of @opentelemetry/api");
   const tracer = tracing.trace.getTracer("@atomiton/events");
   const run = (
     message: Passing,

@@ -34,6 +34,8 @@ export class SharedBytes {
 
   /** One copy of `bytes`. */
   static from(bytes: Uint8Array): SharedBytes {
+    if (!ArrayBuffer.isView(bytes))
+      throw new TypeError(`Cannot share ${typeof bytes}: it is no bytes; use a Uint8Array`);
     const made = SharedBytes.allocate(bytes.byteLength);
     made.bytes.set(bytes);
     return made;

@@ -16,6 +16,8 @@ const given = new WeakSet<ArrayBufferLike>();
  * @example bus.emit("frame:drawn", { pixels: transfer(pixels) });
  */
 export function transfer<T extends ArrayBuffer | ArrayBufferView>(bytes: T): T {
+  if (!ArrayBuffer.isView(bytes) && Object.prototype.toString.call(bytes) !== "[object ArrayBuffer]")
+    throw new TypeError(`Cannot transfer ${typeof bytes}: it is no bytes; use a Uint8Array or an ArrayBuffer`);
   given.add(ArrayBuffer.isView(bytes) ? bytes.buffer : bytes);
   return bytes;
 }
