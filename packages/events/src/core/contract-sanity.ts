@@ -9,6 +9,19 @@ const DELIVERIES = new Set(["volatile", "latest", "reliable", "durable"]);
 const LANES = new Set(["control", "main", "bulk"]);
 const POLICIES = new Set(["drop-oldest", "latest", "close"]);
 
+/** Refuses rows that no `event(…)` or `command(…)` made, and schemas that are none. */
+export function checkRows(id: string, name: string, entry: unknown): void {
+  for (const def of (Array.isArray(entry) ? entry : [entry]) as any[]) {
+    const schemas = def?.kind === "event" ? [def.payload] : def?.kind === "command" ? [def.input, def.reply] : [];
+    const why =
+      schemas.length === 0
+        ? "it is no event(…) and no command(…); wrap its schema in one"
+        : "its schema is no Standard Schema; use one of zod, valibot or arktype";
+    if (schemas.length === 0 || schemas.some((schema) => typeof schema?.["~standard"]?.validate !== "function"))
+      throw new TypeError(`Cannot define "${name}" of contract "${id}": ${why}`);
+  }
+}
+
 /** Refuses what can never work, when the contract is defined: TypeError with the row, the value and the way out. */
 export function checkEntry(id: string, name: string, entry: ContractEntry, table: ContractTable): void {
   const refuse = (why: string): never => {

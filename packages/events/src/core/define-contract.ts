@@ -1,4 +1,4 @@
-import { checkEntry } from "./contract-sanity.ts";
+import { checkEntry, checkRows } from "./contract-sanity.ts";
 import type {
   CommandDef,
   CommandOptions,
@@ -48,6 +48,7 @@ export function defineContract<const T extends ContractTable>(id: string, table:
     throw new TypeError(`Cannot define contract "${id}": the id is not name@major; use one like "runtime@1"`);
   }
   for (const [name, entry] of Object.entries(table)) {
+    checkRows(id, name, entry);
     for (const schema of schemasOf(entry)) refuseAsync(id, name, schema);
     checkEntry(id, name, entry, table);
   }

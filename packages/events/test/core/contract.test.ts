@@ -72,6 +72,8 @@ test.each([
   ["a queue without room", { a: event(Progress, { queue: { max: 0, whenFull: "close" } }) }, /"queue.max" is 0/],
   ["a timeout below 1", { a: command(Progress, Done, { timeoutMs: -1 }) }, /"timeoutMs" is -1/],
   ["a name that is a pattern", { "a:*": event(Progress) }, /does not end in \*/],
+  ["a schema without event or command", { a: Progress as never }, /no event\(…\) and no command/],
+  ["a payload that is no schema", { a: event({ a: 1 } as never) }, /no Standard Schema/],
   ["an empty name", { "": event(Progress) }, /not empty/],
   ["a pair that roles cannot tell apart", { a: [command(Progress, Done), event(Progress)] as const }, /may send both/],
 ])("[E-CON-4] %s is refused when the contract is defined", (_what, table, text) => {
