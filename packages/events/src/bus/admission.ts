@@ -65,13 +65,13 @@ function refuseContracts(hello: Hello, { topics, transport }: Admission): Events
 function seen(hello: Hello, here: Admission): Peer | EventsError {
   const { role, grants = [], user, routes } = here.policy.peer ?? {};
   const claimed = role ?? hello.role;
-  if (role === undefined && here.topics.roles.size > 0) {
+  if (here.topics.roles.size > 0) {
     const refuse = (why: string): EventsError =>
       new EventsError("REJECTED", `Cannot link bus "${hello.busId}" as "${claimed}": ${why}`, { role: claimed });
     if (!here.topics.roles.has(claimed)) {
       return refuse(`no contract names this role; known are ${[...here.topics.roles].join(", ")}`);
     }
-    if (claimed === here.role) {
+    if (role === undefined && claimed === here.role) {
       return refuse(`it is this bus's own role; name the peer's in connect(transport, { peer: { role } })`);
     }
   }

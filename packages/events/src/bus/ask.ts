@@ -65,19 +65,22 @@ export class Ask {
     this.onSettled?.(outcome);
   }
 
-  fail(code: EventsErrorCode, why: string): void {
-    this.settle({
-      failure: new EventsError(code, `Cannot complete "${this.rule.name}": ${why}`, { name: this.rule.name }),
-    });
+  fail(code: EventsErrorCode, why: string, cause?: unknown): void {
+    this.settle({ failure: this.#failure(code, why, cause) });
+  }
+
+  #failure(code: EventsErrorCode, why: string, cause: unknown): EventsError {
+    const { name } = this.rule;
+    return new EventsError(code, `Cannot complete "${name}": ${why}`, { name }, cause === undefined ? {} : { cause });
   }
 
   /** Ends it from the caller's side; whoever works on it is told. */
-  abandon(code: EventsErrorCode, why: string): void {
+  abandon(code: EventsErrorCode, why: string, cause?: unknown): void {
     if (this.isSettled) return;
     const { to, id, rule } = this;
-    this.fail(code, why);
+    this.fail(code, why, cause);
     if (to !== undefined) to.send({ t: "cancel", id, reason: why }, rule.policy.lane);
-    this.onAbandon?.(new EventsError(code, `Cannot complete "${rule.name}": ${why}`, { name: rule.name }));
+    this.onAbandon?.(this.#failure(code, why, cause));
   }
 
   replied(data: unknown): void {

@@ -107,6 +107,9 @@ class Bus implements Hub {
     this.limits = { ...LIMITS, ...options.limits };
     this.exposesErrors = options.exposeErrors ?? false;
     this.codecs = options.codecs ?? [];
+    if (!Array.isArray(this.codecs)) throw new TypeError("Cannot use codecs: it is no list; use [compiledCodec(…)]");
+    if (typeof options.compression === "function")
+      throw new TypeError("Cannot use compression: it is a function that makes one; call it, as deflate()");
     this.compressor = options.compression;
     this.#checksOwn = (options.validate ?? "both") === "both";
     this.#onError = options.onError ?? printFault;
@@ -239,6 +242,11 @@ class Bus implements Hub {
 
   connect(transport: Transport, policy: ConnectPolicy = {}): Link {
     this.#assertOpen("connect", transport.name);
+    const grants = policy.peer?.grants;
+    if (typeof grants === "string")
+      throw new TypeError(
+        `Cannot grant "${grants as string}": grants is a list of rights; use ["${grants as string}"]`,
+      );
     this.#sayOpen();
     const link = new BusLink(this, transport, policy);
     this.network.add(link, this.subscriptions.wishes());
@@ -321,8 +329,13 @@ class Bus implements Hub {
       this.requests.depart(this.requests.start(rule, data, {}, (outcome) => this.#unheard(outcome, rule, data)));
       return;
     }
-    if (!this.network.isOpening && !this.#isHeard(rule, data)) this.#unheard(noHandler(rule.name), rule, data);
+    if (!this.network.isOpening && !this.#isHeard(rule, data)) this.#unheard(this.#noHandler(rule.name), rule, data);
     this.#spread(rule, data);
+  }
+
+  #noHandler(name: string): Outcome {
+    const { text, links } = this.network.wayOut();
+    return { failure: new EventsError("NO_HANDLER", `Cannot complete "${name}": ${text}`, { name, links }) };
   }
 
   #isHeard(rule: Rule, data: unknown): boolean {
@@ -364,11 +377,6 @@ function receivers(rule: Rule | undefined): string {
 
 function closed(action: string, what: string): EventsError {
   return new EventsError("CLOSED", `Cannot ${action} "${what}": the bus was closed; make a new one`);
-}
-
-function noHandler(name: string): Outcome {
-  const text = `Cannot complete "${name}": nobody handles it and nobody hears it; start its handler, and check the contract's direction`;
-  return { failure: new EventsError("NO_HANDLER", text, { name }) };
 }
 
 function printFault(fault: unknown, { name }: FaultContext): void {

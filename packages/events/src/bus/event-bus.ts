@@ -363,6 +363,9 @@ export interface EventBus<E = AnyEvents, C = AnyCommands> {
    * QUEUE_FULL and UNCLONEABLE: then nobody hears it. With `to`, NO_PEER where nobody of that address is linked, and
    * TypeError for a command and for `latest` and `durable` events.
    *
+   * What a link cannot carry (a function, a Promise, more than `maxBytes`) is not thrown, as listeners of this bus may have
+   * heard it: `onError` is told.
+   *
    * @example events.emit("job:do", job, { to: { role: "worker", one: true } });
    */
   emit<T extends keyof E & string>(name: T, data: E[T], options?: EmitOptions): void;

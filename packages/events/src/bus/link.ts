@@ -20,7 +20,7 @@ import { takeRequest } from "./inbound.ts";
 import { namesIn } from "./missing.ts";
 import { PeerInterest } from "./peer-interest.ts";
 import { grantsRight } from "./permission.ts";
-import { lostElsewhere, overflow, tooMany } from "./refusals.ts";
+import { lostElsewhere, named, overflow, tooMany } from "./refusals.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
 
@@ -207,7 +207,7 @@ export class BusLink implements Link {
       const out = streams === undefined ? data : this.streams.lift(streams, data, policy.name);
       this.#session?.event(policy, out, extra, mayMove);
     } catch (fault) {
-      this.#hub.fault(fault, { name: policy.name, link: this });
+      this.#hub.fault(named(fault, policy.name), { name: policy.name, link: this });
     }
   }
 
@@ -289,7 +289,7 @@ export class BusLink implements Link {
 
   #closed(why: EventsError): void {
     const gone = this.reached.map(({ busId }) => busId);
-    this.#hub.network.remove(this);
+    this.#hub.network.remove(this, why.message);
     this.#forgetPeer(why);
     this.announcer.closed();
     this.#early.takeEvents();

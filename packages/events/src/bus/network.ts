@@ -18,6 +18,8 @@ export class Network {
   /** When each link was last the one of its kind. */
   readonly #turns: WeakMap<BusLink, number> = new WeakMap<BusLink, number>();
   #turn: number = 0;
+  /** Why the link that was lost last is gone. */
+  #lost: string | undefined;
 
   constructor(role: string) {
     this.#role = role;
@@ -30,8 +32,19 @@ export class Network {
     for (const wish of this.#wishes) link.announcer.add(wish);
   }
 
-  remove(link: BusLink): void {
+  remove(link: BusLink, why: string): void {
     this.links = this.links.filter((other) => other !== link);
+    this.#lost = why;
+  }
+
+  /** Why nobody handles what this bus asks for, and what would work. */
+  wayOut(): { readonly text: string; readonly links: number } {
+    const links = this.links.length;
+    const text =
+      links > 0
+        ? `nobody handles it here or over the ${links} ${links === 1 ? "link" : "links"}; start its handler, await handle(…).ready there, and check the contract's direction`
+        : `nobody handles it here, and this bus has no link${this.#lost === undefined ? "" : ` (the last one ended: ${this.#lost})`}; connect one and await link.ready, or handle it here`;
+    return { text, links };
   }
 
   want(wish: Wish): void {

@@ -40,6 +40,10 @@ export class Passage {
 
   use(middleware: Middleware): () => void {
     const onions = [this.#in, this.#out, this.#local];
+    // Read from outside: it may be anything.
+    const given = middleware as Middleware | undefined | null;
+    if ((["in", "out", "local"] as const).every((stage) => typeof given?.[stage] !== "function"))
+      throw new TypeError("Cannot use it as a middleware: it has no in, out or local; call what makes one, as log()");
     // A copy of its own, so that the same middleware can stand twice and each be taken out.
     const layer: Middleware = {
       ...(middleware.in && { in: middleware.in.bind(middleware) }),
@@ -178,8 +182,13 @@ export class Passage {
   #refused(name: string, why: unknown, side: string, link?: BusLink): Outcome {
     if (why instanceof EventsError) return { failure: why };
     if (why !== undefined) this.#around.fault(why, link === undefined ? { name } : { name, link });
-    const text = `Cannot complete "${name}": a middleware of ${side} side did not pass it on`;
-    return { failure: new EventsError("DENIED", text, { name }) };
+    const [code, did] =
+      why === undefined
+        ? (["DENIED", "did not pass it on"] as const)
+        : (["HANDLER_FAILED", "threw; see its log"] as const);
+    return {
+      failure: new EventsError(code, `Cannot complete "${name}": a middleware of ${side} side ${did}`, { name }),
+    };
   }
 
   /**

@@ -57,6 +57,14 @@ export function tooMany(what: string, limit: number): EventsError {
   );
 }
 
+/** What could not be sent, with the name of its event or command. */
+export function named(fault: unknown, name: string): EventsError {
+  if (!(fault instanceof EventsError) || (fault.code !== "UNCLONEABLE" && fault.code !== "LIMIT"))
+    return fault as EventsError;
+  const text = fault.message.replace(/^Cannot send ("[^"]*"|\w+ payload)/, `$& of "${name}"`);
+  return new EventsError(fault.code, text, { ...fault.details, name });
+}
+
 export function badSub(pattern: string): EventsError {
   return new EventsError("PROTOCOL", `Cannot subscribe "${pattern}": the message is malformed`, { pattern });
 }

@@ -7,7 +7,7 @@ import type { Hub } from "./hub.ts";
 import { MAX_TIMEOUT_MS } from "./inbound.ts";
 import { KeyMemory } from "./key-memory.ts";
 import type { BusLink } from "./link.ts";
-import { tooMany, wrongWay } from "./refusals.ts";
+import { named, tooMany, wrongWay } from "./refusals.ts";
 import { addresseeOf, isMeant, noPeer } from "./route.ts";
 import type { Rule } from "./topics.ts";
 import type { Wish } from "./wish.ts";
@@ -57,8 +57,8 @@ export class Requests implements AskOwner {
         throw wrongWay(name, this.#hub.role, [...(rule.to ?? [])].join(", "));
       }
       const data = rule.check(input);
-      if (signal?.aborted === true) throw cancelledBefore(name);
-      const stop = (): void => ask.abandon("CANCELLED", "the caller cancelled it");
+      if (signal?.aborted === true) throw cancelledBefore(name, signal.reason);
+      const stop = (): void => ask.abandon("CANCELLED", "the caller cancelled it", signal?.reason);
       const ask = this.start(rule, data, options, (outcome) => {
         signal?.removeEventListener("abort", stop);
         if ("failure" in outcome) reject(outcome.failure);
@@ -111,8 +111,11 @@ export class Requests implements AskOwner {
     const links = this.#hub.network.links.filter((link) => link !== from);
     if (address !== undefined && !this.#isForThis(ask) && !links.some((link) => this.#leadsTo(link, ask)))
       return ask.settle({ failure: noPeer(rule.name, { to: address }) });
-    const who = address === undefined ? "nobody" : `nobody of "${address.busId ?? address.role}"`;
-    ask.fail("NO_HANDLER", `${who} handles it; start its handler, and check the contract's direction`);
+    const who = address && (address.busId ?? address.role);
+    // What became of the links of this bus is told to its own callers alone.
+    const { text } = this.#hub.network.wayOut();
+    const plain = `nobody${who === undefined ? "" : ` of "${who}"`} handles it; start its handler, and check the contract's direction`;
+    ask.fail("NO_HANDLER", from === undefined && who === undefined ? text : plain);
   }
 
   /** Sends it where it is handled: here, else over the link with the fewest open requests. Gives back the link. */
@@ -161,7 +164,7 @@ export class Requests implements AskOwner {
         rule.policy.lane,
       );
     } catch (fault) {
-      ask.settle({ failure: fault as EventsError });
+      ask.settle({ failure: named(fault, rule.name) });
     }
   }
 
@@ -211,6 +214,7 @@ export class Requests implements AskOwner {
   }
 }
 
-function cancelledBefore(name: string): EventsError {
-  return new EventsError("CANCELLED", `Cannot request "${name}": its signal was aborted before it began`, { name });
+function cancelledBefore(name: string, cause: unknown): EventsError {
+  const text = `Cannot request "${name}": its signal was aborted before it began`;
+  return new EventsError("CANCELLED", text, { name }, { cause });
 }

@@ -26,6 +26,7 @@ export function wayOf({ to, except }: { readonly to?: Address | Origin; readonly
 }
 
 function addressOf(to: Address | Origin): Address {
+  assertAddress(to);
   if (to.busId !== undefined) return { busId: to.busId };
   return "one" in to && to.one === true ? { role: to.role, one: true } : { role: to.role };
 }
@@ -42,7 +43,16 @@ export function assertRoutable({ name, kind, policy }: Rule): void {
 
 /** Of a request: it is answered by one of a role anyhow. */
 export function addresseeOf(to: Address | Origin): Address {
+  assertAddress(to);
   return to.busId === undefined ? { role: to.role } : { busId: to.busId };
+}
+
+function assertAddress(to: Address | Origin): void {
+  const { busId, role }: { busId?: unknown; role?: unknown } = to ?? {};
+  if (typeof (busId ?? role) === "string") return;
+  const hint =
+    typeof to === "string" ? ` { role: "${to as string}" } or { busId: "${to as string}" }` : " { role } or { busId }";
+  throw new TypeError(`Cannot send to ${JSON.stringify(to)}: it is no address; use${hint}`);
 }
 
 export function noPeer(name: string, { to, except }: Way): EventsError {

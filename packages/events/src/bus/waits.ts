@@ -23,11 +23,11 @@ export function nextMessage(
       signal?.removeEventListener("abort", cancel);
       hearing?.stop();
     };
-    const refuse = (code: "TIMEOUT" | "CANCELLED" | "CLOSED", why: string): void => {
+    const refuse = (code: "TIMEOUT" | "CANCELLED" | "CLOSED", why: string, cause?: unknown): void => {
       end();
-      reject(new EventsError(code, `Cannot wait for the next "${name}": ${why}`, { name }));
+      reject(new EventsError(code, `Cannot wait for the next "${name}": ${why}`, { name }, { cause }));
     };
-    const cancel = (): void => refuse("CANCELLED", "its signal was aborted");
+    const cancel = (): void => refuse("CANCELLED", "its signal was aborted", signal?.reason);
     if (signal?.aborted === true) return cancel();
     const take = (data: unknown): void => {
       end();

@@ -48,4 +48,10 @@ export class EventsError extends Error {
     this.code = code;
     this.details = details;
   }
+
+  /** With its message, which JSON drops of other errors; without stack and cause. */
+  toJSON(): { name: string; code: EventsErrorCode; message: string; details: Readonly<Record<string, unknown>> } {
+    const { name, code, message, details } = this;
+    return { name, code, message, details };
+  }
 }

@@ -68,7 +68,7 @@ export function copyOut(
 export function tooLarge(maxBytes: number): EventsError {
   return new EventsError(
     "LIMIT",
-    `Cannot send a payload: it has more than ${maxBytes} bytes; raise maxBytes of the event, or send a reference`,
+    `Cannot send a payload: it has more than ${maxBytes} bytes; raise maxBytes of the event, send a stream (withStreams), or a reference`,
     { bytes: maxBytes },
   );
 }
@@ -350,7 +350,11 @@ class Copier implements Outgoing {
   #uncloneable(key: string | number, what: string, inside = false): EventsError {
     const path = inside ? pathText(this.#path) : this.#pathTo(key);
     const where = path === "" ? "the payload" : `"${path}"`;
-    return new EventsError("UNCLONEABLE", `Cannot send ${where}: it is ${what}; send plain data instead`, { path });
+    return new EventsError(
+      "UNCLONEABLE",
+      `Cannot send ${where}: it is ${what}; ${what === "a Promise" ? "await it first" : "send plain data instead"}`,
+      { path },
+    );
   }
 
   #pathTo(key: string | number): string {

@@ -132,7 +132,7 @@ test("[E-BUS-54] own requests and emitted commands go through local where they a
 });
 
 test.each(["out", "local"] as const)(
-  "[E-BUS-54] a request that %s does not pass on is DENIED, one whose layer throws too; a cancelled one is not sent late",
+  "[E-BUS-54] a request that %s does not pass on is DENIED, one whose layer throws is HANDLER_FAILED; a cancelled one is not sent late",
   async (stage) => {
     const starts: number[] = [];
     const handled = new EventBus({ onError: () => undefined });
@@ -147,7 +147,7 @@ test.each(["out", "local"] as const)(
         throw new Error("of the layer");
       },
     });
-    await expect(asking.request("a:b", { n: 2 })).rejects.toMatchObject({ code: "DENIED" });
+    await expect(asking.request("a:b", { n: 2 })).rejects.toMatchObject({ code: "HANDLER_FAILED" });
     faulty();
     const { layer, letGo } = holding(stage);
     asking.use(layer);

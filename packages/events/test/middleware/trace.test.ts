@@ -144,7 +144,7 @@ test("[E-MID-9] each span ends once, also where another layer throws", async () 
   host.use({ in: faulty, out: faulty });
   host.use(trace(tracing));
   host.emit("work:done", { n: 1 });
-  await expect(ui.request("work:do", { n: 1 })).rejects.toMatchObject({ code: "DENIED" });
+  await expect(ui.request("work:do", { n: 1 })).rejects.toMatchObject({ code: "HANDLER_FAILED" });
   expect(ended).toEqual([
     ["send work:done", otel.SpanStatusCode.ERROR],
     ["handle work:do", otel.SpanStatusCode.ERROR],
