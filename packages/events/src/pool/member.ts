@@ -109,12 +109,13 @@ export class Member {
     try {
       const reply = await this.#bus!.request(name, input, options);
       this.#served++;
+      this.#free(life);
       return reply;
-    } finally {
-      if (life === this.#life) {
-        this.#open--;
-        this.#idle();
-      }
+    } catch (fault) {
+      const { code } = fault as EventsError;
+      if (life !== this.#life || (code !== "TIMEOUT" && code !== "CANCELLED")) this.#free(life);
+      else void this.#freeWhenHeard(life, this.#bus!);
+      throw fault;
     }
   }
 
@@ -181,6 +182,19 @@ export class Member {
   #ended(): void {
     this.stop();
     this.#owner.ready();
+  }
+
+  #free(life: number): void {
+    if (life !== this.#life) return;
+    this.#open--;
+    this.#idle();
+  }
+
+  /** A peer that is stuck in what was given up takes no more work: it is free when it has heard that it was. */
+  async #freeWhenHeard(life: number, bus: Bus): Promise<void> {
+    await bus.flush().catch(() => undefined);
+    this.#free(life);
+    if (life === this.#life) this.#owner.ready();
   }
 
   #idle(): void {

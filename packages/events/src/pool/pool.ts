@@ -223,7 +223,7 @@ class Members implements MemberOwner {
     const { onMember, ...options } = task.options;
     try {
       onMember?.(this.#members.indexOf(member));
-      const timeoutMs = Math.max(0, task.dueAt - this.clock.monotonic());
+      const timeoutMs = Math.max(0, Math.ceil(task.dueAt - this.clock.monotonic()));
       task.resolve(await member.request(task.name, task.input, { ...options, timeoutMs }));
     } catch (fault) {
       if (!task.mayRetry || this.#isClosed || (fault as EventsError).code !== "OUTCOME_UNKNOWN") task.reject(fault);
@@ -239,8 +239,7 @@ class Members implements MemberOwner {
   #wait(task: Task): void {
     const { signal } = task.options;
     const cancel = (): void => this.#refuse(task, ended("CANCELLED", task.name, "the caller cancelled it"));
-    const late = (): void =>
-      this.#refuse(task, ended("TIMEOUT", task.name, "no member had room for it in time; raise timeoutMs or the size"));
+    const late = (): void => this.#refuse(task, ended("TIMEOUT", task.name, this.#noRoom(task.place)));
     const stopTimer = this.#deadlines.add(Math.max(0, task.dueAt - this.clock.monotonic()), late);
     signal?.addEventListener("abort", cancel, { once: true });
     task.stopWaiting = () => {
@@ -248,6 +247,17 @@ class Members implements MemberOwner {
       signal?.removeEventListener("abort", cancel);
     };
     this.#tasks.add(task);
+  }
+
+  /** Why nobody took it, from the states of those who could. */
+  #noRoom(place: number | undefined): string {
+    const members = place === undefined ? this.#members : [this.#members[place]!];
+    const counts = new Map<string, number>();
+    for (const { state } of members.map((member) => member.report())) counts.set(state, (counts.get(state) ?? 0) + 1);
+    const states = [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
+    if (counts.has("starting") && !counts.has("ready"))
+      return `no member was ready in time (${states}); see that its script connects a bus at once, or raise timeoutMs`;
+    return `no member had room for it in time (${states}); raise timeoutMs or the size, or terminate a member that hangs`;
   }
 
   #unwait(task: Task): void {

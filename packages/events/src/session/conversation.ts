@@ -224,7 +224,11 @@ export class Conversation implements Session, RoadOwner, Resumable {
     this.#cancelHandshake = this.#options.clock.after(REPEAT_MS, () => {
       const waited = waitedMs + REPEAT_MS;
       if (waited >= limitMs) {
-        this.#roadFailed({ kind: "failed", reason: `no handshake within ${limitMs} ms`, mayRetry: true });
+        this.#roadFailed({
+          kind: "failed",
+          reason: `no handshake within ${limitMs} ms; see that the other side connects a bus`,
+          mayRetry: true,
+        });
         return;
       }
       if (this.#isResuming) this.#sayResume();

@@ -4,7 +4,7 @@ import { z } from "zod";
 
 import { command, defineContract, event, EventBus, memoryPair } from "../../src/index.ts";
 import { pool, type PoolMember, type PoolOptions } from "../../src/pool/pool.ts";
-import { fakeClock } from "../../src/testing/index.ts";
+import { fakeClock, faultyLink, type FaultyLink } from "../../src/testing/index.ts";
 
 const Job = z.object({ n: z.number(), key: z.string().optional() });
 const contract = defineContract("jobs@1", {
@@ -219,6 +219,71 @@ test("[E-POOL-5] a deadline counts from the asking, waiting included", async () 
   clock.advance(2);
   expect(await second).toBe("TIMEOUT");
   await boss.close();
+});
+
+test("[E-POOL-1] a member that is stuck in a request that timed out gets no more work until it hears that, and the other is started", async () => {
+  const clock = fakeClock();
+  const roads: FaultyLink[] = [];
+  const start = (): PoolMember => {
+    const bus = new EventBus({ contract, role: "hand", clock, onError() {} });
+    const by = roads.length;
+    bus.handle("job:do", ({ n }) => (n === 0 ? new Promise<never>(() => undefined) : { by }));
+    const road = faultyLink({
+      medium: "clone",
+      redials: false,
+      accept: (transport) => void bus.connect(transport, { peer: { role: "boss" } }),
+    });
+    roads.push(road);
+    return { transport: road.dialer, terminate: () => bus.close() };
+  };
+  const boss = pool(start, { contract, role: "boss", size: 2, clock, onError() {} });
+  const until = async <T>(asked: Promise<T>): Promise<T> => {
+    let isOver = false;
+    const over = () => void (isOver = true);
+    asked.then(over, over);
+    const turn = () => {
+      for (const road of roads) road.flush();
+      return isOver;
+    };
+    await expect.poll(turn, settled).toBe(true);
+    return asked;
+  };
+  await until(boss.request("job:do", { n: 1 }));
+  const hung = boss.request("job:do", { n: 0 }, { timeoutMs: 300.25 }).catch((fault: Error) => fault.message);
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve(roads[0]!.flush());
+  roads[0]!.stall();
+  clock.advance(301);
+  expect(await hung).toContain("no answer within 301 ms");
+  expect(boss.inspect().members.map(({ openRequests }) => openRequests)).toEqual([1, 0]);
+  expect(await until(boss.request("job:do", { n: 2 }))).toEqual({ by: 1 });
+  roads[0]!.flow();
+  const free = () => {
+    roads[0]!.flush();
+    return boss.inspect().members[0]!.openRequests;
+  };
+  await expect.poll(free, settled).toBe(0);
+  await boss.close();
+});
+
+test("[E-POOL-5] what ends in the queue says what the members do: one that never speaks is no lack of room", async () => {
+  const clock = fakeClock();
+  const silent = pool(() => ({ transport: memoryPair()[0] }), { contract, role: "boss", size: 2, clock });
+  const text = (asked: Promise<unknown>) => asked.catch((fault: Error) => fault.message);
+  const unheard = text(silent.request("job:do", { n: 1 }, { timeoutMs: 50 }));
+  await expect.poll(() => silent.inspect().members[0]!.state, settled).toBe("starting");
+  clock.advance(50);
+  expect(await unheard).toBe(
+    'Cannot complete "job:do": no member was ready in time (1 starting, 1 stopped); see that its script connects a bus at once, or raise timeoutMs',
+  );
+  await silent.close();
+  const { boss, opens, clock: other } = world({ size: 1 });
+  const busy = text(boss.request("job:do", { n: 1 }));
+  await expect.poll(opens, settled).toEqual([1]);
+  const waits = text(boss.request("job:do", { n: 2 }, { timeoutMs: 50 }));
+  other.advance(50);
+  expect(await waits).toContain("no member had room for it in time (1 ready)");
+  await boss.close();
+  await busy;
 });
 
 test("[E-POOL-6] a member without work is ended after idleMs, and started again for the next request", async () => {
