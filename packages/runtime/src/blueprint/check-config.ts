@@ -50,7 +50,10 @@ export function checkConfig(decl: NodeDecl, def: AnyNodeDef, where: string, repo
       const [key] = path;
       const name = path.join(".");
       const missing =
-        key !== undefined && issue.code === "invalid_type" && issue.input === undefined && !holds(decl.with, path);
+        key !== undefined &&
+        (issue.code === "invalid_type" || issue.code === "invalid_union") &&
+        issue.input === undefined &&
+        !holds(decl.with, path);
       const text = issue.message.replace(/^Invalid input: /, "").replace(/, received undefined$/, "");
       const message = missing
         ? `Cannot run "${decl.id}": its configuration lacks "${name}" (${text}); see the configuration of ${def.type}`

@@ -10,6 +10,7 @@ import type { NodeCatalog } from "./catalog.ts";
 import { checkConfig } from "./check-config.ts";
 import { checkExpressions } from "./check-expressions.ts";
 import { checkBody, checkEffect, checkMissing, checkSubConfig, isIdle } from "./check-nodes.ts";
+import { checkRetry } from "./check-retry.ts";
 import { checkTypes } from "./check-types.ts";
 import { bodyScope, checkAfter, checkBodyOutputs, checkOutputs, checkWires } from "./check-wires.ts";
 import { findCycles, isAcyclic } from "./cycles.ts";
@@ -204,6 +205,7 @@ function checkScope(scope: Scope, known: KnownNodes, report: Report): void {
     const where = `${scope.prefix}${decl.id}`;
     checkWires(decl, ports, scope, known, used, report);
     checkAfter(decl, scope, known, used, report);
+    checkRetry(decl, where, report);
     if (ports) checkMissing(decl, ports, where, report);
     if (def && "run" in def) {
       checkConfig(decl, def, where, report);

@@ -30,7 +30,11 @@ export const validate = defineNode({
     }),
   },
   config: z.strictObject({
-    schema: z.union([z.boolean(), z.record(z.string(), z.any())]).describe("JSON Schema of one item."),
+    schema: z
+      .union([z.boolean(), z.record(z.string(), z.any())], {
+        error: "expected a JSON Schema, a map such as { type: object, required: [sku] }, or true or false",
+      })
+      .describe("JSON Schema of one item."),
     onInvalid: z
       .enum(["divide", "fail"])
       .default("divide")

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { defineNode, port } from "../../src/blueprint/define-node.ts";
 import { checkBlueprint, createCatalog, parseBlueprint, portsOf } from "../../src/blueprint/index.ts";
 import type { Problem } from "../../src/blueprint/model.ts";
+import { core } from "../nodes/core.ts";
 import { badGraphs } from "./bad-files.ts";
 import { brief, catalog, HEAD, problemsOf, testNodes } from "./catalog.ts";
 import { feed } from "./feed.ts";
@@ -220,4 +221,27 @@ test("[R-CHK-9] survives schemas and ports that throw", () => {
     "CONFIG nodes.s.with",
   ]);
   expect(problems[0]?.message).toContain("cannot count");
+});
+
+test("[R-CHK-17] retry.on takes what errors can have, and says of another word which was meant", () => {
+  const on = (...words: string[]): string[] =>
+    problemsOf(
+      `nodes:\n  a:\n    uses: test/send@1\n    with: { url: abc }\n    retry: { attempts: 2, on: ${JSON.stringify(words)} }\n`,
+    ).map(line);
+  expect(on("network", "http", "http.429", "http.5xx", "ECONNREFUSED", "OUT_OF_STOCK")).toEqual([]);
+  const [netwrok, any] = on("netwrok", "5xx", "timeout");
+  expect(netwrok).toContain(" CONFIG [nodes.a.retry.on] Cannot retry");
+  expect(netwrok).toContain('"netwrok"');
+  expect(netwrok).toMatch(/did you mean "network"\?$/);
+  expect(any).toContain('"5xx"');
+});
+
+test("[R-CHK-18] a setting of several forms that is missing is said to be missing, with its forms", () => {
+  const { blueprint } = parseBlueprint(
+    `${HEAD}nodes:\n  c: { uses: core/validate@1, in: { items: r.list }, with: {} }\n  r: { uses: test/rows@1 }\n`,
+  );
+  const problems = checkBlueprint(blueprint!, createCatalog([...testNodes, core("validate")]));
+  expect(problems.map(({ message }) => message)).toContainEqual(
+    'Cannot run "c": its configuration lacks "schema" (expected a JSON Schema, a map such as { type: object, required: [sku] }, or true or false); see the configuration of core/validate',
+  );
 });
