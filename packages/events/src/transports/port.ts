@@ -30,6 +30,8 @@ function isElectron(): boolean {
 
 /** Said by the side that closes: not every platform tells the other side. Frames start with a number or an array. */
 export const GOODBYE = "atomiton:close";
+/** The end of a port whose other side said no goodbye. */
+export const PORT_CLOSED = "the other side closed the port";
 
 /**
  * Speaks over a message port. The port is started when the bus connects, after the listeners are there, and closed with
@@ -73,7 +75,7 @@ class PortConnection implements Connection {
       ["message", (event) => this.#message(event)],
       // What could not be decoded: a frame is missing, the session counts and asks for it.
       ["messageerror", () => events.onFrame(null as unknown as Frame)],
-      ["close", () => this.#end("gone", "the other side closed the port")],
+      ["close", () => this.#end("gone", PORT_CLOSED)],
     ];
     for (const [type, hear] of this.#listeners) {
       if (port.addEventListener !== undefined) port.addEventListener(type, hear);

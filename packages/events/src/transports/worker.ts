@@ -5,15 +5,15 @@
  *    program posts on the worker's own channel.
  * 2. The worker says nothing before it is invited, and the parent invites only workers that it was given: nobody posts
  *    to those who did not opt in.
- * 3. In Node the port closes when the worker ends, after its last message, and `exit` only adds the reason. `error` is
- *    left alone: a listener there would hide the crash from the program.
+ * 3. In Node the port closes when the worker ends, after its last message, and `exit` follows and adds the reason: it is
+ *    waited for, a second at most. `error` is left alone: a listener there would hide the crash from the program.
  * 4. In a page a lock tells the end. The worker says when it holds it, before its first frame.
  */
 import { newId, systemRandom } from "../core/ids.ts";
 import type { CloseCause, Connection, ConnectionEvents, Transport } from "../wire/transport.ts";
 import { forkedParent, type ChannelLike } from "./forked.ts";
 import { awaitLock, holdLock } from "./life-lock.ts";
-import { portTransport, type PortLike } from "./port.ts";
+import { PORT_CLOSED, portTransport, type PortLike } from "./port.ts";
 
 /** A Web Worker or a `Worker` of `node:worker_threads`, by its shape. */
 export interface WorkerLike {
@@ -28,6 +28,8 @@ export interface WorkerLike {
 
 const INVITATION = "atomiton:port";
 const LOCK = "atomiton:lock";
+/** Between the end of a port and the news that its worker ended. */
+const EXIT_MS = 1_000;
 
 /**
  * Speaks with a worker that this side started; the worker calls `parentTransport`. One call, one connection. The link
@@ -58,9 +60,14 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
   const lock = worker.on ? undefined : `atomiton:worker:${newId(systemRandom)}`;
   let why: string | undefined;
   let leaveLine: (() => void) | undefined;
+  let portClosed: CloseCause | undefined;
+  let exitTimer: ReturnType<typeof setTimeout> | undefined;
   let ended = false;
   const stopListening = worker.on
-    ? listen(worker, "exit", (code) => (why = `The worker ended with exit code ${String(code)}`))
+    ? listen(worker, "exit", (code) => {
+        why = `The worker ended with exit code ${String(code)}; start another one and connect it`;
+        if (portClosed !== undefined) end({ ...portClosed, reason: why });
+      })
     : listen(worker, "error", (event: { message?: unknown }) => {
         // A plain event: the script could not be loaded. An uncaught error carries a message, and its worker lives on.
         if (event.message === undefined) end({ kind: "gone", reason: "The worker did not start", mayRetry: false });
@@ -68,6 +75,7 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
   const end = (cause: CloseCause): void => {
     if (ended) return;
     ended = true;
+    clearTimeout(exitTimer);
     stopListening();
     leaveLine?.();
     connection.close(cause.reason);
@@ -80,7 +88,12 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
       if (lock && (frame as unknown) === LOCK) leaveLine = awaitLock(lock, () => setTimeout(terminated));
       else if (!ended) events.onFrame(frame);
     },
-    onClose: (cause) => end(cause.kind === "gone" && why ? { ...cause, reason: why } : cause),
+    onClose(cause) {
+      if (cause.kind !== "gone" || why) return end(cause.kind === "gone" && why ? { ...cause, reason: why } : cause);
+      if (!worker.on || cause.reason !== PORT_CLOSED) return end(cause);
+      portClosed = cause;
+      exitTimer = setTimeout(() => end(cause), EXIT_MS);
+    },
   });
   const connection = portTransport(port1).open(watched);
   if (worker.threadId === -1) {

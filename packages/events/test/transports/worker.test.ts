@@ -91,7 +91,11 @@ test("[E-WRK-5] a terminated worker, and one that was dead before, close the con
   await heard.framesUntil(1);
   const before = worker.listenerCount("exit");
   await worker.terminate();
-  expect(await heard.closed).toMatchObject({ kind: "gone", mayRetry: false });
+  expect(await heard.closed).toEqual({
+    kind: "gone",
+    reason: "The worker ended with exit code 1; start another one and connect it",
+    mayRetry: false,
+  });
   expect(worker.listenerCount("exit")).toBe(before - 1);
   expect(heard.connection.send([2])).toBe(true);
 
