@@ -32,7 +32,13 @@ export {
   type RuntimeMessage,
   type Val,
 } from "./contract.ts";
-export { steerStored, storedExecutions, type StoredExecution } from "./engine/at-rest.ts";
+export {
+  steerStored,
+  storedDetails,
+  storedExecutions,
+  type StoredDetails,
+  type StoredExecution,
+} from "./engine/at-rest.ts";
 export { constructs } from "./engine/plan/constructs.ts";
 export type { ConfigReply, ConfigRequest } from "./engine/control/config-edits.ts";
 export type { ExecutionControl, VerifiedBreakpoint } from "./engine/control/execution-control.ts";

@@ -3,7 +3,7 @@ import type { ExecState, RuntimeErrorEvent, RuntimeState } from "../contract.ts"
 import { RuntimeError, type RtError } from "../errors.ts";
 import { DataFolder, journalIn, openFile, placesIn, readPast, writeSummary } from "../journal/data-folder.ts";
 import type { Past } from "../journal/past.ts";
-import type { ExecutionRecord } from "../journal/records.ts";
+import type { ExecutionRecord, StoredValues } from "../journal/records.ts";
 
 /** An execution in a data folder. */
 export interface StoredExecution {
@@ -42,6 +42,38 @@ export async function storedExecutions(
     }
   }
   return all.toSorted((a, b) => a.queuedAt - b.queuedAt);
+}
+
+/** What an execution in a data folder waits for, what failed in it, and what came of it; secrets are not among it. */
+export interface StoredDetails {
+  /** Nodes that wait; `wait`: for what, and until when. */
+  readonly waits: readonly { readonly path: string; readonly wait: unknown }[];
+  /** Nodes that failed, handled or not. */
+  readonly failed: readonly { readonly path: string; readonly error?: RtError }[];
+  /** Of a completed one, as the journal has them: `v`, or a reference `blob`, or `lost`. */
+  readonly outputs?: StoredValues;
+}
+
+/** Nodes that are named of each kind. */
+const NAMED = 100;
+
+/**
+ * Reads it from the journal, also while a host has the folder. At most 100 nodes of each kind. Rejects with
+ * `UNKNOWN_EXECUTION`.
+ * @example
+ * for (const { path, error } of (await storedDetails("data", id)).failed) console.log(path, error?.message);
+ */
+export async function storedDetails(dataDir: string, executionId: string): Promise<StoredDetails> {
+  const { past } = await find(dataDir, executionId);
+  const waits: { path: string; wait: unknown }[] = [];
+  const failed: { path: string; error?: RtError }[] = [];
+  for (const [path, { at, wait, settled }] of past.instances()) {
+    if (at === "waiting" && !past.terminal && waits.length < NAMED) waits.push({ path, wait });
+    if (settled?.s !== "failed" || failed.length >= NAMED) continue;
+    failed.push({ path, ...(settled.error === undefined ? {} : { error: settled.error }) });
+  }
+  const outputs = past.terminal?.result;
+  return { waits, failed, ...(outputs === undefined ? {} : { outputs }) };
 }
 
 /**
