@@ -560,3 +560,33 @@ test("[R-CLI-28] TypeScript that this Node does not run is refused with the way 
   expect(stderr.toString()).toMatch(/Node \d+\.\d+\.\d+ runs no TypeScript: compile it and give the \.js/);
   expect(status).toBe(2);
 });
+
+test("[R-CLI-35] printed outputs hide secrets as told ones do, large ones too, and are whole", () => {
+  const blueprint = `${HEAD}id: leaks
+name: Leaks
+version: "1.0.0"
+secrets: [key]
+outputs:
+  small: { type: any, from: small.stdout }
+  large: { type: any, from: large.value }
+nodes:
+  small: { uses: core/shell@1, with: { script: 'echo "$KEY"', env: { KEY: "\${ secrets.key }" } } }
+  large:
+    uses: core/transform@1
+    in: { a: small.stdout }
+    with: { expression: "$pad('', 1200000, 'x') & in.a" }
+`;
+  writeFileSync(join(folder, "leaks.blueprint.yaml"), blueprint);
+  const env = { ...process.env, ATOMITON_SECRET_key: "s3cr3t-of-mine" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, "run", "leaks.blueprint.yaml"], {
+    cwd: folder,
+    env,
+    encoding: "utf8",
+    maxBuffer: 1e8,
+  });
+  expect(status, stderr).toBe(0);
+  expect(stdout.includes("s3cr3t-of-mine")).toBe(false);
+  const { small, large } = JSON.parse(stdout) as { small: string; large: string };
+  expect(large.length).toBe(1_200_000 + small.length);
+  expect(large.endsWith(`x${small}`)).toBe(true);
+});

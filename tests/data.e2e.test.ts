@@ -68,7 +68,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 const list = async (): Promise<{ executionId: string; state: string }[]> =>
   (await run("list", "--data", "data", "--json")).text
     .split("\n")
-    .filter(Boolean)
+    .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as { executionId: string; state: string });
 
 test("[R-CLI-30] a run with --data that was killed with -9 is listed, and resumed to its end; what was done is not done again", async () => {
@@ -77,7 +77,7 @@ test("[R-CLI-30] a run with --data that was killed with -9 is listed, and resume
   first.kill("SIGKILL");
   await once(first, "close");
   const [{ executionId, state } = { executionId: "", state: "" }, ...others] = await list();
-  expect([state, others]).toEqual(["running", []]);
+  expect([state, others]).toEqual(["interrupted", []]);
   writeFileSync(join(folder, "go"), "");
   const resumed = await run("resume", executionId.slice(0, 8), "--data", "data");
   expect(resumed).toMatchObject({ code: 0, text: expect.stringContaining('"end": "done\\n"') as string });
@@ -133,3 +133,38 @@ test.runIf(process.platform === "linux")(
     expect(resumed.exitCode).toBe(0);
   },
 );
+
+test("[R-CLI-34] what a dead host left is interrupted, with how to go on; show names waits, failures and outputs", async () => {
+  const nodes = `  no: { uses: core/fail@1, with: { message: No luck } }
+  sorry: { uses: core/transform@1, in: { e: no.error }, with: { expression: "'sorry'" } }
+  ask: { uses: core/input.wait@1, after: [sorry], with: { prompt: Go on?, schema: { type: boolean } } }
+`;
+  const head = BLUEPRINT.slice(0, BLUEPRINT.indexOf("outputs:"));
+  writeFileSync(
+    join(folder, "asks.blueprint.yaml"),
+    `${head}outputs:\n  end: { type: any, from: ask.value }\nnodes:\n${nodes}`,
+  );
+  const stopped = await run("run", "asks.blueprint.yaml", "--data", "data");
+  expect(stopped).toMatchObject({ code: 1, text: expect.stringContaining('waits at "ask"') as string });
+  const [{ executionId, state } = { executionId: "", state: "" }] = await list();
+  expect([state, stopped.text.includes(`atomiton resume ${executionId} --data data`)]).toEqual(["interrupted", true]);
+  const shown = (await run("show", executionId, "--data", "data")).text;
+  for (const part of ["Go on?", "No luck", `atomiton resume ${executionId}`]) expect(shown).toContain(part);
+  expect((await run("resume", executionId, "--data", "data")).text).toContain('waits at "ask"');
+
+  writeFileSync(join(folder, "go"), "");
+  await run("run", "held.blueprint.yaml", "--data", "data");
+  const done = (await list()).find((one) => one.state === "completed");
+  expect((await run("show", done!.executionId, "--data", "data")).text).toMatch(
+    /"outputs": \{\s+"end": \{\s+"v": "done/,
+  );
+});
+
+test("[R-CLI-37] a folder that another process has is refused with the ways out", async () => {
+  start("run", "held.blueprint.yaml", "--data", "data");
+  await until(() => existsSync(join(folder, "holding")));
+  expect((await list())[0]!.state).toBe("running");
+  const { code, text } = await run("run", "held.blueprint.yaml", "--data", "data");
+  expect(text).toMatch(/has it open.*another folder.*atomiton serve/);
+  expect(code).toBe(2);
+});

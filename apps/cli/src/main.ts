@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 
 import { killLiveGroups } from "@atomiton/runtime";
 import { Command, CommanderError } from "commander";
@@ -42,6 +42,15 @@ function atomiton(): Command {
 // However this process ends, what its nodes have started does not outlive it (but for a SIGKILL, which nobody hears).
 process.on("exit", killLiveGroups);
 
+/** What Node ends with when nothing is left that could settle what is awaited. */
+const RAN_DRY = 13;
+let isOver = false;
+process.on("exit", (code) => {
+  if (isOver || (code !== RAN_DRY && code !== exitCode.completed)) return;
+  writeSync(2, "error: Cannot go on: the command waits for something that nothing can bring any more\n");
+  process.exitCode = exitCode.failed;
+});
+
 try {
   await atomiton().parseAsync();
 } catch (error) {
@@ -58,4 +67,6 @@ try {
     );
     process.exitCode = exitCode.failed;
   }
+} finally {
+  isOver = true;
 }

@@ -91,3 +91,15 @@ test("[R-CLI-6] cutting counts columns, not characters", () => {
   expect(duration(950)).toBe("950 ms");
   expect(duration(61_000)).toBe("1 min 1 s");
 });
+
+test("[R-CLI-36] a percentage that is not of the nodes says of what; a handled error is no failure", () => {
+  const { shown, text } = display(false);
+  const detail = { code: "X", class: "unknown" as const, message: "no", retryable: false };
+  const error = { ...ev, error: "no", code: "X", scope: "node" as const, path: "a", detail, terminal: false };
+  shown.hear({ type: "runtime:error", data: { ...error, handled: true, willRetryAt: 1 } });
+  shown.hear({ type: "runtime:error", data: { ...error, handled: true } });
+  shown.hear(progress({ percent: 33, done: 4, total: 9, failed: 1 }));
+  shown.hear(progress({ percent: 50, done: 4, total: 8, failed: 2 }));
+  expect(text()).toContain("33 %  of the work, 4 of 9 nodes, 1 running, 1 handled error\n");
+  expect(text()).toContain("50 %  4 of 8 nodes, 1 running, 1 failed, 1 handled error\n");
+});

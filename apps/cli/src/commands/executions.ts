@@ -7,21 +7,28 @@ import {
   Runtime,
   killLiveGroups,
   steerStored,
+  storedDetails,
   storedExecutions,
   type StoredExecution,
 } from "@atomiton/runtime";
 import type { Command } from "commander";
 
 import { CliError, exitCode } from "../cli-error.ts";
-import { reachHost } from "../data/host-file.ts";
+import { isHosted, reachHost } from "../data/host-file.ts";
 import { loadNodeModules } from "../node-modules.ts";
 import { catalogOf } from "../open-blueprint.ts";
 import { collect } from "../options.ts";
+import { hearOutputs } from "../outputs.ts";
 import { secretsOf, withSecretOptions, type SecretOptions } from "../secrets.ts";
 import { displayOn } from "../show/progress-display.ts";
 import { oneLine } from "../show/text.ts";
 import { onInterrupt } from "../signals.ts";
 import { json, write } from "../streams.ts";
+import { attendWaits } from "../waits/attend-waits.ts";
+
+const INTERRUPTED = "interrupted";
+
+type Shown = Omit<StoredExecution, "state"> & { readonly state: StoredExecution["state"] | typeof INTERRUPTED };
 
 interface DataOptions {
   data: string;
@@ -58,17 +65,34 @@ export function addExecutions(program: Command): void {
 }
 
 async function list({ data, json: asJson }: DataOptions): Promise<void> {
-  const all = await executionsIn(data);
+  const all = await asTheyStand(data, await executionsIn(data));
   const text = asJson
     ? all.map((one) => `${json(one)}\n`).join("")
     : all
-        .map((one) => `${one.executionId}  ${one.state.padEnd(10)}  ${timeOf(one)}  ${oneLine(one.blueprint.name)}\n`)
+        .map((one) => `${one.executionId}  ${one.state.padEnd(11)}  ${timeOf(one)}  ${oneLine(one.blueprint.name)}\n`)
         .join("");
   await write(process.stdout, text);
+  if (all.some(({ state }) => state === INTERRUPTED)) {
+    process.stderr.write(`Interrupted: their host is gone; atomiton resume ID --data ${data} goes on with one\n`);
+  }
 }
 
 async function show(id: string, { data }: DataOptions): Promise<void> {
-  await write(process.stdout, `${json(await named(data, id), 2)}\n`);
+  const found = await named(data, id);
+  const [stored] = await asTheyStand(data, [found]);
+  const details = await storedDetails(data, found.executionId);
+  await write(process.stdout, `${json({ ...stored, ...details }, 2)}\n`);
+  if (stored?.state === INTERRUPTED) {
+    process.stderr.write(
+      `Interrupted: its host is gone; atomiton resume ${found.executionId} --data ${data} goes on with it\n`,
+    );
+  }
+}
+
+/** What the journals say runs, and nobody runs, was interrupted. */
+async function asTheyStand(data: string, all: StoredExecution[]): Promise<Shown[]> {
+  const isRunning = all.some(({ state }) => state === "running") && (await isHosted(data));
+  return all.map((one) => (one.state === "running" && !isRunning ? { ...one, state: INTERRUPTED } : one));
 }
 
 async function steer(
@@ -123,6 +147,7 @@ async function resumeHere(executionId: string, options: ResumeOptions): Promise<
   const catalog = catalogOf(await loadNodeModules(options.nodes, process.cwd()));
   const runtime = new Runtime({ dir, dataDir: data, catalog, secrets: secretsOf(options) });
   const display = displayOn(process.stderr);
+  const told = hearOutputs(runtime);
   const off = runtime.on((message) => display.hear(message));
   let stoppedBy: number | undefined;
   const offInterrupt = onInterrupt({
@@ -131,6 +156,16 @@ async function resumeHere(executionId: string, options: ResumeOptions): Promise<
       void runtime.close();
     },
     second: killLiveGroups,
+  });
+  const unattend = attendWaits({
+    runtime,
+    display,
+    data,
+    onStuck(why) {
+      stoppedBy = exitCode.failed;
+      process.stderr.write(`error: ${why}\n`);
+      void runtime.close();
+    },
   });
   try {
     const [found] = await runtime.recover({ executionId });
@@ -141,7 +176,7 @@ async function resumeHere(executionId: string, options: ResumeOptions): Promise<
       offState();
       runtime.control(executionId).resume();
     });
-    const result = await runtime.waitForCompletion(executionId).finally(offState);
+    const result = await told(await runtime.waitForCompletion(executionId).finally(offState), runtime.blobs);
     display.end();
     await write(process.stdout, `${json(result, 2)}\n`);
   } catch (error) {
@@ -151,6 +186,7 @@ async function resumeHere(executionId: string, options: ResumeOptions): Promise<
       process.exitCode = exitCode.failed;
     }
   } finally {
+    unattend();
     off();
     await runtime.close();
     offInterrupt();
@@ -182,7 +218,7 @@ async function named(data: string, id: string): Promise<StoredExecution> {
   );
 }
 
-function timeOf({ queuedAt }: StoredExecution): string {
+function timeOf({ queuedAt }: Pick<StoredExecution, "queuedAt">): string {
   return new Date(queuedAt).toISOString().slice(0, 19).replace("T", " ");
 }
 

@@ -9,7 +9,6 @@ import {
   openBlobStore,
   Runtime,
   RuntimeError,
-  type BlobRef,
   type BlobStore,
   type Blueprint,
 } from "@atomiton/runtime";
@@ -21,6 +20,7 @@ import { readInputFile, readPairs } from "../inputs.ts";
 import { loadNodeModules } from "../node-modules.ts";
 import { catalogOf, openBlueprint } from "../open-blueprint.ts";
 import { collect, wholeNumber } from "../options.ts";
+import { hearOutputs, isFile } from "../outputs.ts";
 import { recordRun, type RunRecording } from "../recording/record-run.ts";
 import { secretsOf, withSecretOptions, type SecretOptions } from "../secrets.ts";
 import { paintFor } from "../show/paint.ts";
@@ -29,6 +29,9 @@ import { displayOn } from "../show/progress-display.ts";
 import { byteSize } from "../show/text.ts";
 import { onInterrupt } from "../signals.ts";
 import { json, onBrokenPipe, write } from "../streams.ts";
+import { attendWaits } from "../waits/attend-waits.ts";
+
+const STUCK = "cancelled: nobody can give here what it waits for";
 
 interface RunOptions extends SecretOptions {
   input: string[];
@@ -121,6 +124,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     : (message: RuntimeMessage) => display.hear(message);
   let recording: RunRecording | undefined;
   const offMessages = runtime.on(hear);
+  const told = hearOutputs(runtime);
   /** Where nodes have written, by node: they say it in their output `path`. */
   const written = new Map<string, string>();
   const offWritten = runtime.on(({ type, data }) => {
@@ -146,11 +150,23 @@ async function run(file: string, options: RunOptions): Promise<void> {
   const offPipe = onBrokenPipe(process.stdout, () =>
     stop(exitCode.brokenPipe, "cancelled: nobody reads the output", "Nobody reads the output; cancelling"),
   );
+  const unattend = attendWaits({
+    runtime,
+    display,
+    data,
+    onStuck(why) {
+      stoppedBy ??= exitCode.failed;
+      process.stderr.write(`${paint("red", "error:")} ${why}\n`);
+      // A folder keeps it as it stands.
+      if (data !== undefined) void runtime.close({ reason: STUCK });
+      else if (executionId !== undefined) runtime.cancel(executionId, { reason: STUCK }).catch(() => {});
+    },
+  });
   try {
     if (options.record !== undefined) recording = await recordRun(runtime, path, options.record);
     executionId = await runtime.execute({ path }, input);
     if (stoppedBy !== undefined) await runtime.cancel(executionId, { reason });
-    const result = await runtime.waitForCompletion(executionId);
+    const result = await told(await runtime.waitForCompletion(executionId), blobs);
     display.end();
     const shown = options.out === undefined ? result : await saveFiles(result, options.out, blobs);
     if (!options.json) {
@@ -162,6 +178,7 @@ async function run(file: string, options: RunOptions): Promise<void> {
     display.end();
     process.exitCode = stoppedBy ?? explain(error);
   } finally {
+    unattend();
     offMessages();
     offWritten();
     await runtime.close();
@@ -196,11 +213,11 @@ function explain(error: unknown): number {
   if (!(error instanceof RuntimeError)) throw error;
   const isEnd = error.code === "EXECUTION_FAILED" || error.code === "CANCELLED" || error.code === "TIMEOUT";
   if (isEnd) return exitCode.failed;
-  throw new CliError(error.message, exitCode.usage, { cause: error });
-}
-
-function isFile(value: unknown): value is BlobRef {
-  return typeof value === "object" && value !== null && typeof (value as BlobRef).$blob === "string";
+  const wayOut =
+    error.code === "LOCKED"
+      ? "; or give --data another folder, or run it in the Studio of the atomiton serve that has it"
+      : "";
+  throw new CliError(error.message + wayOut, exitCode.usage, { cause: error });
 }
 
 /** Where the files among the outputs stand: those that no node has written anywhere go with this process. */

@@ -62,6 +62,16 @@ export async function reachHost(dataDir: string): Promise<ReachedHost | undefine
   return undefined;
 }
 
+/** A living process has the folder: a host, or a run. */
+export async function isHosted(dataDir: string): Promise<boolean> {
+  const pid = Number(await readFile(join(dataDir, "host.lock"), "utf8").catch(() => ""));
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 async function readAddress(dataDir: string): Promise<HostAddress | undefined> {
   try {
     const { pid, url, token } = JSON.parse(await readFile(fileOf(dataDir), "utf8")) as HostAddress;

@@ -36,9 +36,12 @@ const PLAIN_STEP = 10;
 export class ProgressDisplay {
   readonly #options: DisplayOptions;
   #drawnLines = 0;
+  #isHeld = false;
   #progress: RuntimeProgress | undefined;
   #shownPercent = 0;
   #total = 0;
+  /** Failures that a Blueprint took care of: the counts of progress have them among the failed. */
+  #handled = 0;
 
   constructor(options: DisplayOptions) {
     this.#options = options;
@@ -92,6 +95,12 @@ export class ProgressDisplay {
     if (this.#options.live && this.#progress) this.#redraw();
   }
 
+  /** While something is asked on the terminal nothing is redrawn there. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#erase();
+  }
+
   /** Takes the block away: nothing is drawn in place after it. */
   end(): void {
     this.#erase();
@@ -100,6 +109,7 @@ export class ProgressDisplay {
 
   #error(data: Extract<RuntimeMessage, { type: "runtime:error" }>["data"]): void {
     const { paint } = this.#options;
+    if (data.handled && data.scope === "node" && data.willRetryAt === undefined) this.#handled += 1;
     if (data.terminal) {
       this.end();
       const isCancel = data.state === "cancelled";
@@ -126,13 +136,18 @@ export class ProgressDisplay {
   #counts(progress: RuntimeProgress): string {
     const total = Math.max(progress.total, this.#total);
     const known = `${grouped(progress.done)} of ${grouped(total)}${progress.totalFinal ? "" : "+"} nodes`;
-    const failed = progress.failed > 0 ? `, ${grouped(progress.failed)} failed` : "";
-    return `${known}, ${grouped(progress.running)} running${failed}`;
+    // A loop is one piece of the work, and many nodes: both figures are right, and differ.
+    const differs = Math.abs((progress.percent ?? 0) - (100 * progress.done) / Math.max(1, total)) >= 1;
+    const of = progress.percent !== null && differs ? "of the work, " : "";
+    const unhandled = progress.failed - this.#handled;
+    const failed = unhandled > 0 ? `, ${grouped(unhandled)} failed` : "";
+    const handled = this.#handled > 0 ? `, ${counted(this.#handled, "handled error")}` : "";
+    return `${of}${known}, ${grouped(progress.running)} running${failed}${handled}`;
   }
 
   #redraw(): void {
     const progress = this.#progress;
-    if (!progress) return;
+    if (!progress || this.#isHeld) return;
     const { paint } = this.#options;
     const columns = Math.max(20, this.#options.columns() - 1);
     const filled = progress.percent === null ? 0 : Math.round((progress.percent / 100) * BAR_COLUMNS);
