@@ -189,7 +189,7 @@ class Copier implements Outgoing {
     if (depth > this.#maxDepth) {
       throw new EventsError(
         "LIMIT",
-        `Cannot send "${this.#pathTo(key)}": nested deeper than ${this.#maxDepth}, or a cycle; send a flatter value`,
+        `Cannot send "${this.#pathTo(key).slice(0, 40)}…": nested deeper than ${this.#maxDepth}, or a cycle; send a flatter value`,
         { path: this.#pathTo(key), depth: this.#maxDepth },
       );
     }

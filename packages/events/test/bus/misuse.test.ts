@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 
@@ -8,6 +12,7 @@ import { command, defineContract, event, EventBus, memoryPair } from "../../src/
 import { SharedBytes, transfer } from "../../src/large/index.ts";
 import { log, throttle } from "../../src/middleware/index.ts";
 import { trace } from "../../src/middleware/trace.ts";
+import { serveBus, webSocketTransport } from "../../src/node.ts";
 import { contract, join, make, settle } from "./join.ts";
 
 beforeEach(() => {
@@ -27,6 +32,20 @@ test("[E-BUS-94] a role that no contract names is refused, with those that there
   });
   expect(host.faults).toMatchObject([{ code: "REJECTED" }]);
   await Promise.all([host.close(), ui.close()]);
+});
+
+test("[E-BUS-94] so is one that authenticate answers", async () => {
+  const host = make("host");
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const served = serveBus(host, server, { authenticate: () => ({ role: "pagee", grants: [] }) });
+  const ui = make("ui");
+  const { port } = server.address() as AddressInfo;
+  const link = ui.connect(webSocketTransport(`ws://127.0.0.1:${port}/bus`), { token: "any" });
+  await expect(link.ready).rejects.toMatchObject({ code: "REJECTED", message: expect.stringContaining('as "pagee"') });
+  expect(host.faults).toMatchObject([{ code: "REJECTED" }]);
+  await Promise.all([host.close(), ui.close(), served.close()]);
+  server.close();
 });
 
 test.each<[string, () => unknown, RegExp]>([
@@ -112,6 +131,12 @@ test("[E-REQ-30] what cannot be sent is named, and a Promise is to be awaited", 
   await expect(host.request("any:do", { late: Promise.resolve() })).rejects.toMatchObject({
     code: "UNCLONEABLE",
     message: 'Cannot send "late" of "any:do": it is a Promise; await it first',
+  });
+  const cycle: { it?: unknown } = {};
+  cycle.it = cycle;
+  await expect(host.request("any:do", cycle)).rejects.toMatchObject({
+    code: "LIMIT",
+    message: expect.stringMatching(/^.{1,80} of "any:do": .*a cycle/),
   });
   await Promise.all([host.close(), ui.close()]);
 });
