@@ -109,7 +109,7 @@ function Card({ box, view, isSelected, className, children }: CardProps): ReactN
 function describe(box: Box, view: NodeView | undefined): string {
   const { node } = box;
   const what = `${node?.id ?? box.id}, ${node?.title ?? ""}`;
-  return view === undefined ? what : `${what}, ${wordOf(view.state)}`;
+  return view === undefined ? what : `${what}, ${wordOf(view.state, view.why)}`;
 }
 
 function Head({ box, view, isLoop = false }: { box: Box; view: NodeView | undefined; isLoop?: boolean }): ReactNode {
@@ -183,7 +183,7 @@ function Foot({
 }
 
 function Word({ view }: { view: NodeView }): ReactNode {
-  const word = useWord(view.state);
+  const word = useWord(view.state, view.why);
   return <span className={`font-medium ${toneText[toneOf(view.state)]}`}>{word}</span>;
 }
 

@@ -16,7 +16,7 @@ interface Look {
 const ring = <circle cx="8" cy="8" r="5.6" />;
 const looks: Record<AnyState, Look> = {
   pending: {
-    word: "Waiting for input",
+    word: "Not reached yet",
     tone: "quiet",
     shape: <circle cx="8" cy="8" r="5.6" strokeDasharray="2.2 2.2" />,
   },
@@ -129,7 +129,9 @@ export const toneSoft: Record<Tone, string> = {
 };
 
 export const toneOf = (state: AnyState): Tone => looks[state].tone;
-export const wordOf = (state: AnyState): string => looks[state].word;
+/** `why`: of a node that waits, for what; `input` is a question to a person. */
+export const wordOf = (state: AnyState, why?: string): string =>
+  state === "waiting" && why === "input" ? "Waiting for an answer" : looks[state].word;
 
 /** The shape alone; its word is for screen readers where no text stands beside it. */
 export function StateShape({
@@ -164,14 +166,15 @@ export function StateShape({
 const ENDED: ReadonlySet<AnyState> = new Set(["completed", "failed", "skipped", "cancelled"]);
 
 /** While nobody hears the host, what was under way is told as what it was. */
-export function useWord(state: AnyState): string {
+export function useWord(state: AnyState, why?: string): string {
   const isUnknown = useStudioState(({ leftAt }) => leftAt !== undefined) && !ENDED.has(state);
-  return isUnknown ? `Was ${wordOf(state).toLowerCase()}` : wordOf(state);
+  const word = wordOf(state, why);
+  return isUnknown ? `Was ${word.toLowerCase()}` : word;
 }
 
-export function StateBadge({ state }: { state: AnyState }): ReactNode {
+export function StateBadge({ state, why }: { state: AnyState; why?: string | undefined }): ReactNode {
   const { tone } = looks[state];
-  const word = useWord(state);
+  const word = useWord(state, why);
   return (
     <span
       className={`inline-flex items-center gap-1.5 rounded-full py-0.5 pr-2.5 pl-1.5 text-xs font-medium ${toneSoft[tone]}`}

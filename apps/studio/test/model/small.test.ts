@@ -7,6 +7,7 @@ import { unseen, type NodeView } from "../../src/model/node-view.ts";
 import { itemOf, nodePathOf, shortName } from "../../src/model/path.ts";
 import { brief, shown, shownVal, tableOf } from "../../src/model/value.ts";
 import { wireState } from "../../src/model/wire-state.ts";
+import { wordOf } from "../../src/ui/state-mark.tsx";
 import { ID, script } from "./events.ts";
 
 test("[ST-33] the address names the view, and is never written with a token", () => {
@@ -102,4 +103,11 @@ test("[ST-38] times and sizes are short and of one form", () => {
     "2 h ago",
     "1970-01-01",
   ]);
+});
+
+test("[ST-STEER-12] a node is not reached yet, or waits for an answer where it asks", () => {
+  expect(wordOf("pending")).toBe("Not reached yet");
+  expect(wordOf("waiting", "input")).toBe("Waiting for an answer");
+  expect(wordOf("waiting", "time")).toBe("Waiting");
+  expect(wordOf("completed", "input")).toBe("Completed");
 });

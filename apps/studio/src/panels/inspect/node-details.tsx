@@ -88,7 +88,7 @@ function Facts({ node, view }: { node: GraphNode; view: NodeView }): ReactNode {
   return (
     <div className="space-y-2.5 px-5 pb-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1.5 text-xs text-muted tabular-nums">
-        <StateBadge state={view.state} />
+        <StateBadge state={view.state} why={view.why} />
         {view.startedAt !== undefined && <Elapsed from={view.startedAt} to={view.endedAt} />}
         {view.attempt > 1 && <span>attempt {view.attempt}</span>}
         {view.instances > 1 && (
