@@ -480,7 +480,7 @@ export class Runtime {
     }
     if (missing.length === 0) return Object.fromEntries(values);
     const looked = missing.map((name) => `"${name}" is not in ${this.#secrets.where(name)}`).join("; ");
-    throw new RuntimeError("SECRET", `Cannot run "${blueprint.name}": its secret ${looked}; put it there`, {
+    throw new RuntimeError("SECRET", `Cannot run "${blueprint.name}": its secret ${looked}; put it there, or give it with new Runtime({ secrets }), or --secret name=VARIABLE of the command`, {
       secrets: missing,
     });
   }
