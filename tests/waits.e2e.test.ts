@@ -106,3 +106,11 @@ test.runIf(process.platform === "linux")(
     expect([hungUp.code, hungUp.stdout.includes("Cannot go on")]).toEqual([1, true]);
   },
 );
+
+test("[R-CLI-33] a command that nothing can bring to its end says so, and ends with 1", async () => {
+  waiting("schema: true");
+  writeFileSync(join(folder, "never.mjs"), "await new Promise(() => {});");
+  const { code, stderr } = await run("--nodes", join(folder, "never.mjs"));
+  expect(stderr).toContain("Cannot go on: the command waits for something that nothing can bring any more");
+  expect(code).toBe(1);
+});
