@@ -2,7 +2,7 @@
 import { newId, systemRandom } from "../core/ids.ts";
 import type { CloseCause, Connection, ConnectionEvents, Transport } from "../wire/transport.ts";
 import { channelPort, invite, type ChannelLike } from "./forked.ts";
-import { portTransport } from "./port.ts";
+import { PORT_CLOSED, portTransport } from "./port.ts";
 
 /**
  * Speaks with a child that this side forked; the child calls `parentTransport`, or `new EventBus()` where it was started
@@ -33,12 +33,24 @@ export function childTransport(child: ChannelLike): Transport {
   };
 }
 
+/** Between the end of a channel and the news that its child ended. */
+const EXIT_MS = 1_000;
+
 function inviteChild(child: ChannelLike, events: ConnectionEvents): Connection {
   const id = newId(systemRandom);
   const wasGone = child.connected !== true;
   let why: string | undefined;
   const exited = (code: number | null, signal: string | null): void => {
-    why = signal === null ? `The child ended with exit code ${code}` : `The child was ended by ${signal}`;
+    why = `The child ${signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`}; start another one and connect it`;
+    if (disconnected !== undefined) end(disconnected);
+  };
+  /** `exit` may come after the channel's end. */
+  let disconnected: CloseCause | undefined;
+  let exitTimer: ReturnType<typeof setTimeout> | undefined;
+  const end = (cause: CloseCause): void => {
+    clearTimeout(exitTimer);
+    child.removeListener("exit", exited);
+    events.onClose(cause.kind === "gone" && why !== undefined ? { ...cause, reason: why } : cause);
   };
   child.on("exit", exited);
   const connection = portTransport(channelPort(child, id)).open({
@@ -46,9 +58,10 @@ function inviteChild(child: ChannelLike, events: ConnectionEvents): Connection {
     onFrame: (frame) => events.onFrame(frame),
     onDrain: () => events.onDrain(),
     onClose(cause: CloseCause) {
-      child.removeListener("exit", exited);
-      if (wasGone) events.onClose({ ...cause, kind: "gone" });
-      else events.onClose(cause.kind === "gone" && why !== undefined ? { ...cause, reason: why } : cause);
+      if (wasGone) return end({ ...cause, kind: "gone" });
+      if (why !== undefined || cause.reason !== PORT_CLOSED) return end(cause);
+      disconnected = cause;
+      exitTimer = setTimeout(() => end(cause), EXIT_MS);
     },
   });
   if (!wasGone) invite(child, id);

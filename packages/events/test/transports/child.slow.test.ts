@@ -50,7 +50,9 @@ test.each(["ipc", "stdio"] as const)(
     second.heard.connection.send(how === "ipc" ? [1] : Uint8Array.of(1));
     await once(second.child, "message");
     second.child.kill("SIGKILL");
-    expect(await second.heard.closed).toMatchObject({ kind: "gone", mayRetry: false });
+    const killed = await second.heard.closed;
+    expect(killed).toMatchObject({ kind: "gone", mayRetry: false });
+    if (how === "ipc") expect(killed.reason).toBe("The child was ended by SIGKILL; start another one and connect it");
     expect(second.heard.connection.send(how === "ipc" ? [2] : Uint8Array.of(2))).toBe(true);
     expect(await hear(childTransport(second.child)).closed).toMatchObject({ kind: "gone", mayRetry: false });
   },
