@@ -94,7 +94,7 @@ test("[R-CLI-6] cutting counts columns, not characters", () => {
 
 test("[R-CLI-36] a percentage that is not of the nodes says of what; a handled error is no failure", () => {
   const { shown, text } = display(false);
-  const detail = { code: "X", class: "unknown" as const, message: "no", retryable: false };
+  const detail = { code: "X", class: "user" as const, message: "no", retryable: false };
   const error = { ...ev, error: "no", code: "X", scope: "node" as const, path: "a", detail, terminal: false };
   shown.hear({ type: "runtime:error", data: { ...error, handled: true, willRetryAt: 1 } });
   shown.hear({ type: "runtime:error", data: { ...error, handled: true } });
