@@ -46,7 +46,7 @@ function inviteChild(child: ChannelLike, events: ConnectionEvents): Connection {
   };
   /** `exit` may come after the channel's end. */
   let disconnected: CloseCause | undefined;
-  let exitTimer: ReturnType<typeof setTimeout> | undefined;
+  let exitTimer: unknown;
   const end = (cause: CloseCause): void => {
     clearTimeout(exitTimer);
     child.removeListener("exit", exited);

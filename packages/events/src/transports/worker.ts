@@ -61,7 +61,7 @@ function inviteWorker(worker: WorkerLike, events: ConnectionEvents): Connection 
   let why: string | undefined;
   let leaveLine: (() => void) | undefined;
   let portClosed: CloseCause | undefined;
-  let exitTimer: ReturnType<typeof setTimeout> | undefined;
+  let exitTimer: unknown;
   let ended = false;
   const stopListening = worker.on
     ? listen(worker, "exit", (code) => {

@@ -52,7 +52,7 @@ test.each(["ipc", "stdio"] as const)(
     second.child.kill("SIGKILL");
     const killed = await second.heard.closed;
     expect(killed).toMatchObject({ kind: "gone", mayRetry: false });
-    if (how === "ipc") expect(killed.reason).toBe("The child was ended by SIGKILL; start another one and connect it");
+    expect(killed.reason).toMatch(how === "ipc" ? /^The child was ended by SIGKILL; start another one/ : /./);
     expect(second.heard.connection.send(how === "ipc" ? [2] : Uint8Array.of(2))).toBe(true);
     expect(await hear(childTransport(second.child)).closed).toMatchObject({ kind: "gone", mayRetry: false });
   },
