@@ -7,7 +7,7 @@ import { draftOf, type Parsed } from "./draft.ts";
 import { blueprintFile } from "./file-schema.ts";
 import { pathText, ProblemList } from "./problem-list.ts";
 import { type Path, readSource } from "./source.ts";
-import { wayOut } from "./suggest.ts";
+import { nearest, wayOut } from "./suggest.ts";
 
 /**
  * Reads a Blueprint file. Never throws: whatever is wrong with its text and shape is in `problems`, all of it at once, in
@@ -78,7 +78,7 @@ function shapeProblem(issue: Issue, root: unknown, report: ProblemList): void {
   report.add(
     "SCHEMA",
     path,
-    `Cannot use ${shown(value)} as ${place(path)}: ${hint(path, value) ?? expectation(issue)}`,
+    `Cannot use ${shown(value)} as ${place(path)}: ${hint(path, value) ?? wireHint(root, path, value) ?? expectation(issue)}`,
   );
 }
 
@@ -98,6 +98,19 @@ function hint(path: Path, value: unknown): string | undefined {
   if (path.at(-1) === "when" && typeof value === "string")
     return `expected one expression; write "\${ ${value.replace(/^\$\{|\}$/g, "").trim() || "in.ok"} }"`;
   return undefined;
+}
+
+/** What a wire most likely meant that is no reference: `$itme`, or a node without its port. */
+function wireHint(root: unknown, path: Path, value: unknown): string | undefined {
+  const at = path.lastIndexOf("in");
+  if (at < 2 || typeof value !== "string" || !/^\$?[A-Za-z][\w-]*$/.test(value)) return undefined;
+  if (value.startsWith("$")) {
+    const near = nearest(value, ["$item", "$index", "$key", "$inputs"]);
+    return near && `did you mean "${near === "$inputs" ? "$inputs.name" : near}"?`;
+  }
+  const nodes = valueAt(root, path.slice(0, at - 1));
+  const near = nearest(value, Object.keys(nodes ?? {}));
+  return near && `a wire names a node and its port; did you mean "${near}.port"?`;
 }
 
 /** The shape's own words, or zod's in ours. */

@@ -245,3 +245,13 @@ test("[R-CHK-18] a setting of several forms that is missing is said to be missin
     'Cannot run "c": its configuration lacks "schema" (expected a JSON Schema, a map such as { type: object, required: [sku] }, or true or false); see the configuration of core/validate',
   );
 });
+
+test("[R-CHK-19] of a wire that is no reference it is said which was most likely meant", () => {
+  const wire = (text: string): string | undefined =>
+    problemsOf(`nodes:\n  read: { uses: test/rows@1 }\n  a: { uses: test/text@1, in: { text: ${text} } }\n`)[0]
+      ?.message;
+  expect(wire("$itme")).toMatch(/did you mean "\$item"\?$/);
+  expect(wire("$input")).toMatch(/did you mean "\$inputs\.name"\?$/);
+  expect(wire("raed")).toMatch(/did you mean "read\.port"\?$/);
+  expect(wire("elsewhere")).toContain("expected a reference");
+});
