@@ -480,9 +480,13 @@ export class Runtime {
     }
     if (missing.length === 0) return Object.fromEntries(values);
     const looked = missing.map((name) => `"${name}" is not in ${this.#secrets.where(name)}`).join("; ");
-    throw new RuntimeError("SECRET", `Cannot run "${blueprint.name}": its secret ${looked}; put it there, or give it with new Runtime({ secrets }), or --secret name=VARIABLE of the command`, {
-      secrets: missing,
-    });
+    throw new RuntimeError(
+      "SECRET",
+      `Cannot run "${blueprint.name}": its secret ${looked}; put it there, or give it with new Runtime({ secrets }), or --secret name=VARIABLE of the command`,
+      {
+        secrets: missing,
+      },
+    );
   }
 
   async #inputsOf(blueprint: Blueprint, input: Record<string, unknown>): Promise<Readonly<Record<string, unknown>>> {
